@@ -1,0 +1,1 @@
+export { type Env, type Timer, systemEnv } from './env.js';
