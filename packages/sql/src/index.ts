@@ -1,1 +1,1 @@
-export {};
+export { startEmbedded, type EmbeddedOptions, type EmbeddedServer } from './embedded.js';
