@@ -1,1 +1,21 @@
+// Door 2: what the sibling packages import. No promise to applications.
+export {
+  byteLengthOf, decode, decodeError, defaultLimits, encode, encodeError, exceedsBytes, type Encoded,
+} from './codec.js';
+export type {
+  AdoptedRun, Adopter, Hints, LeaseKeeper, LeaseKeeperOptions,
+} from './connection.js';
+export { toMilliseconds } from './duration.js';
 export { type Env, type Timer, systemEnv } from './env.js';
+export { InvariantError, invariant } from './errors.js';
+export { publish } from './events.js';
+export { poisoned } from './faults.js';
+export { LiveRun, type TurnEnded, type TurnHost, type TurnStart } from './live-run.js';
+export { consoleLogger } from './logger.js';
+export { checkName } from './names.js';
+export { hash32, laneOf, partCount, partOf, type LaneKind } from './part.js';
+export { Pump } from './pump.js';
+export { checkInput } from './schema.js';
+export { currentScope, type Scope } from './scope.js';
+export * from './store.js';
+export { definitionOf, type WorkflowDefinition } from './workflow.js';

@@ -3,7 +3,8 @@
 //
 //   E1. `wallTime` is for ids and log lines only. No decision compares it with a time of the database.
 //   E2. Durations are measured by `monotonic`, which never jumps.
-//   E3. Nothing else in the repository touches a timer, a clock, chance, or the loop; the tidy test holds that.
+//   E3. Nothing else in the repository touches a timer, a clock, chance, or the loop; the tidy test holds
+//       that.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { monotonicFactory } from 'ulid';
 
@@ -18,9 +19,14 @@ export interface Env {
   wallTime(): number;
   /** Milliseconds since some fixed moment, never going back: for deadlines and measuring. */
   monotonic(): number;
-  /** Calls `fire` once after `ms` milliseconds; any length works, also beyond 2^31 ms. Does not hold the process. */
+  /**
+   * Calls `fire` once after `ms` milliseconds; any length works, also beyond 2^31 ms. Does not hold the
+   * process.
+   */
   after(ms: number, fire: () => void): Timer;
-  /** Resolves after `ms` milliseconds, or at once when `abortSignal` fires. Never rejects. Holds the process. */
+  /**
+   * Resolves after `ms` milliseconds, or at once when `abortSignal` fires. Never rejects. Holds the process.
+   */
   sleep(ms: number, abortSignal?: AbortSignal): Promise<void>;
   /** Calls `next` in the next turn of the event loop, after I/O had its chance. */
   nextTurn(next: () => void): void;
@@ -82,7 +88,8 @@ export const systemEnv: Env = {
   after: (ms, fire) => startTimer(ms, fire, false),
   sleep,
   nextTurn: (next) => void setImmediate(next),
-  // A tick asked for from inside a promise reaction is served only when no reaction is left, and before any I/O.
+  // A tick asked for from inside a promise reaction is served only when no reaction is left, and before any
+  // I/O.
   afterDrain: (next) => queueMicrotask(() => process.nextTick(next)),
   random: () => Math.random(),
   newId: () => ulid(),

@@ -1,0 +1,61 @@
+// Errors inside values: taken apart into their own members, and put together again.
+//
+//   V1. An error comes back as an instance of the nearest built-in class (TypeError, AggregateError, …)
+//       with its own `name`; classes of the application are not restored, as with errors that were thrown.
+//   V2. Members that are neither enumerable nor a standard one are the runtime's own and are left out.
+
+const errorClasses = [
+  Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError,
+] as const;
+const byName: ReadonlyMap<string, (typeof errorClasses)[number]> = new Map(
+  errorClasses.map((errorClass) => [errorClass.name, errorClass]),
+);
+const standard: ReadonlySet<string> = new Set(['message', 'stack', 'cause', 'errors', 'name', 'code']);
+const hidden: ReadonlySet<string> = new Set(['message', 'stack', 'cause', 'errors']);
+
+/** Name of the nearest built-in class of an error: 'TypeError' for a subclass of TypeError. */
+export function errorClassOf(error: object): string {
+  for (let at: unknown = error; typeof at === 'object' && at !== null; at = Object.getPrototypeOf(at)) {
+    const constructor: unknown = Object.getOwnPropertyDescriptor(at, 'constructor')?.value;
+    // By name, so that the errors of another realm keep their class; a subclass may not borrow a built-in
+    // name.
+    if (typeof constructor !== 'function' || !byName.has(constructor.name)) continue;
+    if (Function.prototype.toString.call(constructor).includes('[native code]')) return constructor.name;
+  }
+  return 'Error';
+}
+
+/** Names of the members of an error that are stored (V2), without its stack. */
+export function errorKeys(error: object): string[] {
+  const keys: string[] = [];
+  for (const key of Reflect.ownKeys(error)) {
+    if (typeof key === 'symbol' || key === 'stack') continue;
+    if (standard.has(key) || Object.getOwnPropertyDescriptor(error, key)?.enumerable === true) keys.push(key);
+  }
+  return keys;
+}
+
+/** The members of an error that are stored. Its stack is read: newer versions of V8 make it an accessor. */
+export function errorMembers(error: object): Array<[key: string, value: unknown]> {
+  const members = errorKeys(error).map((key): [string, unknown] => (
+    [key, Object.getOwnPropertyDescriptor(error, key)?.value]));
+  const { stack } = error as { stack?: unknown };
+  if (typeof stack === 'string') members.push(['stack', stack]);
+  return members;
+}
+
+/** A new error of a built-in class without members of its own, to be filled with `setErrorMember`. */
+export function newError(className: string): Error {
+  const errorClass = byName.get(className);
+  if (errorClass === undefined) throw new TypeError(`no error class ${className}`);
+  const error = errorClass === AggregateError
+    ? new AggregateError([]) : new (errorClass as ErrorConstructor)();
+  for (const key of Reflect.ownKeys(error)) Reflect.deleteProperty(error, key);
+  return error;
+}
+
+/** Sets one member the way the language does: message, stack, cause and errors are not enumerable. */
+export function setErrorMember(error: Error, key: string, value: unknown): void {
+  const enumerable = !hidden.has(key);
+  Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable });
+}

@@ -1,0 +1,72 @@
+// A Connection is everything that a client and a worker need of a database, made by `connect()`.
+import type { RunRecord, StartStore, Store } from './store.js';
+
+/** What happened in the database, told as a hint. Polling is the truth; hints only shorten waits. */
+export interface Hints {
+  /** Runs may have become due. */
+  onDue(listener: () => void): () => void;
+  /**
+   * Runs settled: `runs` carries them when this process settled them, and is null when another process did.
+   */
+  onSettled(listener: (runs: readonly RunRecord[] | null) => void): () => void;
+  /** Tells this process at once, and all others within milliseconds, that runs became due. */
+  due(): void;
+  /** The same for runs that this process settled. */
+  settled(runs: readonly RunRecord[]): void;
+  /** Starts listening for what other processes tell; the returned function stops it. */
+  listen(): () => void;
+}
+
+/** Renews leases from a thread of its own while the main loop is blocked. */
+export interface LeaseKeeper {
+  /** These leases were just taken; until told otherwise the thread may have to renew them. */
+  hold(leases: readonly { readonly runId: string; readonly part: number; readonly epoch: number }[]): void;
+  /** Called regularly while the main loop runs: the leases that are still held. */
+  beat(held: readonly { readonly runId: string; readonly part: number; readonly epoch: number }[]): void;
+  close(): Promise<void>;
+}
+
+/** How a lease keeper behaves; all in milliseconds. */
+export interface LeaseKeeperOptions {
+  readonly leaseMs: number;
+  readonly renewMs: number;
+  /** A main loop blocked for longer than this loses its runs. */
+  readonly loopLimitMs: number;
+}
+
+/** Offers to take runs at their birth: made by a worker, asked by a client of the same Connection. */
+export interface Adopter {
+  /** The lease to give a new run of this workflow and queue, or null when the worker cannot take one now. */
+  offer(workflow: string, queue: string): { claimId: string; leaseMs: number; version: string | null } | null;
+  /** What became of an offer: the run if it was created, null if not. */
+  adopt(claimId: string, run: AdoptedRun | null): void;
+}
+
+/** A run that was born leased to this process. */
+export interface AdoptedRun {
+  readonly id: string;
+  readonly workflow: string;
+  readonly queue: string;
+  readonly input: { readonly codec: 'json' | 'superjson'; readonly text: string | null };
+  readonly epoch: number;
+  readonly at: number;
+}
+
+/**
+ * A database that holds runs. Make one with `connect()`; hand it to clients and workers; close it when all of
+ * them are done.
+ */
+export interface Connection extends AsyncDisposable {
+  readonly store: Store;
+  readonly hints: Hints;
+  /** Workers of this process that can take a run at its birth. */
+  readonly adopters: Set<Adopter>;
+  /**
+   * The verbs of the store inside a caller's transaction. Throws NOT_A_TRANSACTION for a pool, a client
+   * outside a transaction, or anything else that does not commit as one.
+   */
+  within(transaction: unknown): Promise<StartStore>;
+  /** Throws WORKER_NEEDS_URL where no connection of its own can be made, as for a bare Kysely instance. */
+  keepLeases(options: LeaseKeeperOptions): LeaseKeeper;
+  close(): Promise<void>;
+}

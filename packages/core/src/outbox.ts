@@ -1,0 +1,116 @@
+// What one run has to write: gathers until the committer takes it, and remembers what is under way.
+//
+//   O1. One write of a run is under way at a time; what comes up meanwhile rides in the next one.
+//   O2. A write that was taken is sent until it has an answer; it never changes on the way.
+//   O3. After a refusal everything goes alone, so that the value at fault can be named.
+import type { Entry, Lease, NewPendingCall, TurnEnd, TurnWrite } from './store.js';
+
+/** The writing side of one run. */
+export class Outbox {
+  #entries: Entry[] = [];
+  #calls: NewPendingCall[] = [];
+  #closed: string[] = [];
+  #end: TurnEnd | null = null;
+  #underWay: TurnWrite | null = null;
+  #oneByOne = false;
+
+  /** Whether anything waits to be taken. */
+  get waiting(): boolean {
+    return this.#entries.length > 0 || this.#calls.length > 0 || this.#closed.length > 0 || this.#end !== null;
+  }
+
+  /** Whether nothing waits and nothing is under way. */
+  get idle(): boolean {
+    return this.#underWay === null && !this.waiting;
+  }
+
+  get underWay(): TurnWrite | null {
+    return this.#underWay;
+  }
+
+  /** Whether a settlement, a park or a rest has been decided: nothing may follow it. */
+  get ending(): boolean {
+    const end = this.#underWay?.end ?? this.#end;
+    return end !== null && end.kind !== 'renew';
+  }
+
+  get hasEntries(): boolean {
+    return this.#entries.length > 0;
+  }
+
+  /** Pending calls that wait to be taken. */
+  get waitingCalls(): readonly NewPendingCall[] {
+    return this.#calls;
+  }
+
+  entry(entry: Entry): void {
+    this.#entries.push(entry);
+  }
+
+  call(call: NewPendingCall): void {
+    this.#calls.push(call);
+  }
+
+  close(places: Iterable<string>): void {
+    this.#closed.push(...places);
+  }
+
+  /**
+   * Decides the end of the next write. A renewal gives way to every other end; a repeated one keeps the
+   * stronger.
+   */
+  end(end: TurnEnd): void {
+    if (this.#end === null || end.kind !== 'renew') this.#end = end;
+    else if (this.#end.kind === 'renew' && end.quarantine !== 'keep') this.#end = end;
+  }
+
+  /** Takes what waits as one write, or null if there is nothing or one is under way (O1). */
+  take(lease: Lease): TurnWrite | null {
+    if (this.#underWay !== null || !this.waiting) return null;
+    if (this.#oneByOne && this.#entries.length > 0) {
+      this.#underWay = { lease, entries: this.#entries.splice(0, 1), calls: [], closed: [], end: null };
+      return this.#underWay;
+    }
+    this.#underWay = {
+      lease, entries: this.#entries, calls: this.#calls, closed: this.#closed, end: this.#end,
+    };
+    this.#clear();
+    return this.#underWay;
+  }
+
+  #clear(): void {
+    this.#entries = [];
+    this.#calls = [];
+    this.#closed = [];
+    this.#end = null;
+  }
+
+  /** The write under way has been answered for good. */
+  answered(): TurnWrite | null {
+    const write = this.#underWay;
+    this.#underWay = null;
+    return write;
+  }
+
+  /**
+   * The write under way was refused: all of it waits again, to be taken in pieces (O3). Only its entries, if
+   * what followed from them is not to be trusted.
+   */
+  retakeOneByOne(replace: (write: TurnWrite) => TurnWrite, entriesOnly: boolean): void {
+    const refused = this.answered();
+    if (refused === null) return;
+    const write = replace(refused);
+    this.#oneByOne = true;
+    this.#entries = [...write.entries, ...this.#entries];
+    this.#closed = [...write.closed, ...this.#closed];
+    if (entriesOnly) return;
+    this.#calls = [...write.calls, ...this.#calls];
+    if (write.end !== null) this.#end = write.end;
+  }
+
+  /** Forgets everything: the lease is gone. */
+  drop(): void {
+    this.#clear();
+    this.#underWay = null;
+  }
+}

@@ -1,0 +1,21 @@
+// Who is calling: the run or the step that the current code belongs to, by AsyncLocalStorage. Used to name
+// mistakes (a step inside a step, a client call inside a workflow), never to find a transaction.
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** The run, and the step if code of a step is running. */
+export interface Scope {
+  readonly runId: string;
+  readonly step: string | null;
+}
+
+const scopes = new AsyncLocalStorage<Scope>();
+
+/** Runs `body`, and everything it starts, as code of `scope`. */
+export function runInScope<T>(scope: Scope, body: () => T): T {
+  return scopes.run(scope, body);
+}
+
+/** The scope of the calling code, or undefined outside of workflows and steps. */
+export function currentScope(): Scope | undefined {
+  return scopes.getStore();
+}

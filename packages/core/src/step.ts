@@ -1,0 +1,74 @@
+// Runs one attempt of a step body: its scope, its timeout, its abort signal, and how its end is told.
+import type { Call } from './call.js';
+import type { StepInfo, StepRequest } from './context.js';
+import type { Env } from './env.js';
+import { StepTimeoutError } from './errors.js';
+import { publish } from './events.js';
+import type { Logger } from './logger.js';
+import { runInScope } from './scope.js';
+
+/** How an attempt ended. */
+export type AttemptEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
+
+/** What an attempt needs of its run. */
+export interface AttemptHost {
+  readonly runId: string;
+  readonly generation: number;
+  readonly env: Env;
+  readonly log: Logger;
+  /** Called once, unless the attempt was given up before. */
+  attemptEnded(call: Call, end: AttemptEnd, tookMs: number): void;
+}
+
+/** Begins the next attempt of `call`. */
+export function beginAttempt(host: AttemptHost, call: Call, request: StepRequest): void {
+  const attempt = call.attempt + 1;
+  const mine = ++call.tries;
+  const began = host.env.monotonic();
+  const timer = request.timeoutMs === null ? null : host.env.after(request.timeoutMs, () => {
+    if (call.tries !== mine) return;
+    const late = new StepTimeoutError(request.name, request.timeoutMs ?? 0);
+    call.abort(late);
+    finish({ ok: false, error: late }, call.tries);
+  });
+  const finish = (end: AttemptEnd, tries: number): void => {
+    timer?.cancel();
+    if (call.tries !== tries) return;
+    const tookMs = host.env.monotonic() - began;
+    publish('perdure:step.ended', () => ({
+      runId: host.runId, step: call.name, attempt, tookMs, error: end.ok ? undefined : end.error,
+    }));
+    host.attemptEnded(call, end, tookMs);
+  };
+  publish('perdure:step.started', () => ({ runId: host.runId, step: call.name, attempt }));
+  call.state = 'running';
+  const info = stepInfo(host, call, attempt);
+  let result: unknown;
+  try {
+    result = runInScope({ runId: host.runId, step: call.name }, () => request.body(info));
+  } catch (error) {
+    finish({ ok: false, error }, mine);
+    return;
+  }
+  if (isThenable(result)) {
+    result.then((value) => finish({ ok: true, value }, mine), (error: unknown) => finish({ ok: false, error }, mine));
+  } else {
+    finish({ ok: true, value: result }, mine);
+  }
+}
+
+function stepInfo(host: AttemptHost, call: Call, attempt: number): StepInfo {
+  return {
+    name: call.name,
+    attempt,
+    idempotencyKey: `${host.runId}:${host.generation}:${call.place}`,
+    get abortSignal(): AbortSignal {
+      return call.abortSignal;
+    },
+    log: host.log,
+  };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
