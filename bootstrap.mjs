@@ -1,8 +1,10 @@
-// Makes a fresh clone ready (install, compile), then does one job: start, test, build, lint, bench or chaos.
-// Plain JavaScript without dependencies, because it runs before anything is installed: Node and npm are enough.
+// Makes a fresh clone ready (install, compile), then runs one command: start, test, build, lint, bench or
+// chaos. Plain JavaScript without dependencies, because it runs before anything is installed: Node and npm
+// are enough.
 //
 //   B1. Nothing asks: a prompt would hang a machine without a person.
-//   B2. What is already done is not done again: an install is remembered by the content of what it depends on.
+//   B2. What is already done is not done again: an install is remembered by the content of what it depends
+//       on.
 //   B3. Versions come from the lock file alone.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,7 +17,7 @@ const root = dirname(fileURLToPath(import.meta.url));
 const stamp = join(root, 'node_modules', '.perdure-install');
 const node = process.execPath;
 
-const jobs = {
+const commands = {
   start: [node, 'examples/dist/tour/main.js'],
   test: [node, 'node_modules/vitest/vitest.mjs', 'run'],
   bench: [node, 'bench/dist/main.js'],
@@ -27,18 +29,20 @@ const jobs = {
 function run([command, ...args], options = {}) {
   const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
   if (error !== undefined) throw error;
-  // A job ended by Ctrl-C has said so itself.
+  // A command ended by Ctrl-C has said so itself.
   if (status !== 0) process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));
 }
 
 function manifests() {
   const members = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/package.json`);
-  const all = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'examples/package.json', 'bench/package.json'];
-  return [...all, ...members.sort()].filter((file) => existsSync(join(root, file)));
+  const top = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'];
+  const all = [...top, 'examples/package.json', 'bench/package.json', ...members.sort()];
+  return all.filter((file) => existsSync(join(root, file)));
 }
 
 function wantedInstall() {
-  const hash = createHash('sha256').update(`${pnpm} ${process.platform} ${process.arch} ${process.version}\n`);
+  const hash = createHash('sha256');
+  hash.update([pnpm, process.platform, process.arch, process.version].join(' '));
   for (const file of manifests()) hash.update(file).update(readFileSync(join(root, file)));
   return hash.digest('hex');
 }
@@ -57,10 +61,10 @@ function install() {
 }
 
 const [name = 'build', ...args] = process.argv.slice(2);
-if (!(name in jobs)) {
-  console.error(`perdure: no job "${name}"; there are ${Object.keys(jobs).join(', ')}`);
+if (!(name in commands)) {
+  console.error(`perdure: no command "${name}"; there are ${Object.keys(commands).join(', ')}`);
   process.exit(2);
 }
 install();
 run([node, 'node_modules/typescript/bin/tsc', '-b']);
-if (jobs[name] !== undefined) run([...jobs[name], ...args]);
+if (commands[name] !== undefined) run([...commands[name], ...args]);
