@@ -67,7 +67,7 @@ export interface PgProxy {
   blackhole(on: boolean): void;
   /** Database down: cuts all connections and closes the port, or opens the same port again. */
   refuse(on: boolean): Promise<void>;
-  /** Cuts everything, opens all gates, and resolves when no socket is left. */
+  /** Cuts everything, also what is held, and resolves when no socket is left. */
   close(): Promise<void>;
 }
 
@@ -90,7 +90,6 @@ class RunningProxy implements PgProxy {
   readonly counts = { connections: 0, queries: 0, commits: 0, byTag: new Map<string, number>() };
   readonly #target: { host: string; port: number };
   readonly #sessions = new Set<Session>();
-  readonly #gates = new Set<Gate>();
   readonly #errors: unknown[] = [];
   readonly #board: Switchboard = {
     faults: new Set(), counts: this.counts, dark: false, broke: (error) => void this.#errors.push(error),
@@ -149,7 +148,6 @@ class RunningProxy implements PgProxy {
     };
     const entry: Fault = { where, match, meet };
     this.#board.faults.add(entry);
-    this.#gates.add(gate);
     const release = (): void => {
       this.#board.faults.delete(entry);
       gate.open();
@@ -170,7 +168,6 @@ class RunningProxy implements PgProxy {
   }
 
   async close(): Promise<void> {
-    for (const gate of this.#gates) gate.open();
     await this.#shut();
     if (this.#errors.length > 0) throw this.#errors[0];
   }

@@ -83,7 +83,7 @@ export class Session {
       return new Promise((resolve) => socket.once('close', resolve));
     }));
     void this.#carry(this.#client, (chunk) => this.#request(chunk), () => this.#server.end());
-    void this.#carry(this.#server, (chunk) => this.#reply(chunk), () => this.#client.destroySoon());
+    void this.#carry(this.#server, (chunk) => this.#reply(chunk), () => this.#serverLeft());
   }
 
   /** True when the black hole has taken something of this connection (S5). */
@@ -124,7 +124,7 @@ export class Session {
     for (const message of this.#requests.push(chunk)) {
       this.#flight.push(message);
       if (message.type === '') this.#startup(message.bytes.readInt32BE(4));
-        if (waits.has(message.type)) continue;
+      if (waits.has(message.type)) continue;
       await this.#depart();
       if (this.#cut) return;
     }
@@ -179,15 +179,21 @@ export class Session {
     await this.#send(this.#client, ready);
   }
 
+  /** A server that ends a session sends an error and no ReadyForQuery: what was kept back is all there is. */
+  #serverLeft(): void {
+    void this.#send(this.#client, this.#trips[0]?.kept ?? []);
+    this.#client.destroySoon();
+  }
+
   #declined(answer: Buffer): void {
     this.#replies.framing = 'typed';
     if (answer.toString() !== 'N') throw new Error('The proxy speaks no TLS: connect with sslmode=disable.');
   }
 
   #consider(trip: Trip): void {
-    const fresh = trip.statements.slice(trip.considered);
+    if (trip.considered === trip.statements.length) return;
+    trip.caughtBy.push(...this.#matching('reply', trip.statements.slice(trip.considered)));
     trip.considered = trip.statements.length;
-    if (fresh.length > 0) trip.caughtBy.push(...this.#matching('reply', fresh));
   }
 
   #account(trip: Trip, { type, bytes }: PgMessage): void {

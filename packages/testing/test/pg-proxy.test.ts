@@ -89,11 +89,12 @@ describe('counts', () => {
 
   test('several statements before one Sync are one round trip and one commit', async () => {
     await raw(client, (wire) => {
-      for (const id of ['1', '2', '3']) run(wire, 'insert into things values ($1)', [id]);
+      run(wire, 'select 1');
+      for (const id of ['1', '2', '3']) run(wire, `with e as (${insert(0).text} returning id) table e`, [id]);
       wire.sync();
     });
     expect(proxy.counts).toMatchObject({ queries: 1, commits: 1 });
-    expect(proxy.counts.byTag.get('INSERT')).toBe(3);
+    expect(proxy.counts.byTag.get('SELECT')).toBe(4);
   });
 });
 
@@ -141,11 +142,22 @@ describe('cutAfter', () => {
     await expect(client.query(insert(2))).rejects.toThrow(death);
   });
 
+  test('spares the error of a server that ends the session', async () => {
+    const cut = proxy.cutAfter(textStarts('select'));
+    const leave = client.query('select pg_terminate_backend(pg_backend_pid())');
+    await expect(leave).rejects.toMatchObject({ code: '57P01' });
+    expect(cut.count).toBe(0);
+  });
+
   test('strikes as often as ordered, also when more connections meet it at once', async () => {
     const clients = [client, await throughProxy(), await throughProxy(), await throughProxy()];
+    const gates = clients.map((_, id) => proxy.hold(({ values }) => values[0] === String(id), 'reply'));
     const cut = proxy.cutAfter(textStarts('insert'), 2);
-    const outcomes = await Promise.allSettled(clients.map((each, id) => each.query(insert(id))));
-    expect(outcomes.filter((outcome) => outcome.status === 'rejected')).toHaveLength(2);
+    const outcomes = Promise.allSettled(clients.map((each, id) => each.query(insert(id))));
+    for (const gate of gates) await gate.reached;
+    for (const gate of gates) gate.release();
+    expect((await outcomes).map(({ status }) => status).sort()).toEqual(
+      ['fulfilled', 'fulfilled', 'rejected', 'rejected']);
     await cut.happened;
     expect(cut.count).toBe(2);
     expect(await stored()).toEqual([0, 1, 2, 3]);
@@ -167,16 +179,20 @@ describe('cutAfter', () => {
     expect(texts).toEqual(['DataRow', 'CommandComplete']);
   });
 
-  test('a statement asked for with Flush is cut at its own end', async () => {
-    const cut = proxy.cutAfter(textStarts('select'));
+  test('a reply asked for with Flush ends with its last statement', async () => {
+    const cut = proxy.cutAfter(textStarts('select generate_series'));
     void raw(client, (wire) => {
+      run(wire, 'insert into things values (1)');
       wire.parse({ text: 'select generate_series(1, 3)' });
       wire.flush();
       wire.bind({});
-      wire.execute({ rows: 2 });
+      wire.execute({});
+      run(wire, 'delete from things');
       wire.flush();
     });
     await cut.happened;
+    expect(proxy.counts.byTag.get('DELETE')).toBe(1);
+    expect(await stored()).toEqual([]);
   });
 
   test('COPY FROM STDIN is asked for its data and cut after it', async () => {
@@ -254,6 +270,18 @@ describe('hold', () => {
     expect(state.settled).toBe(false);
     gate.release();
     await expect(held).rejects.toThrow('division by zero');
+  });
+
+  test('and so is one that was asked for with Flush', async () => {
+    const gate = proxy.hold(textStarts('select'), 'reply');
+    const held = raw(client, (wire) => {
+      run(wire, 'select 1/0');
+      run(wire, 'select 1');
+      wire.flush();
+    });
+    await gate.reached;
+    gate.release();
+    expect(await held).toEqual([]);
   });
 
   test('a held request outlives its client', async () => {
