@@ -12,10 +12,14 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
   // Where the suite runs as root, the server's account must be able to pass.
   await chmod(directory, 0o755);
   const version = Number(process.env['PERDURE_TEST_PG_MAJOR'] ?? 18);
-  const server = await startEmbedded({ directory, version });
+  const clean = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  const server = await startEmbedded({ directory, version }).catch(async (error: unknown) => {
+    await clean();
+    throw error;
+  });
   process.env['PERDURE_TEST_URL'] = server.url;
   return async () => {
     await server.stop();
-    await rm(directory, { recursive: true, force: true });
+    await clean();
   };
 }
