@@ -17,5 +17,8 @@ export { hash32, laneOf, partCount, partOf, type LaneKind } from './part.js';
 export { Pump } from './pump.js';
 export { checkInput } from './schema.js';
 export { currentScope, type Scope } from './scope.js';
+export { MemoryStore } from './memory-store.js';
+export type { MemoryStoreOptions } from './memory-starts.js';
+export { MemoryTransaction } from './memory-transaction.js';
 export * from './store.js';
 export { definitionOf, type WorkflowDefinition } from './workflow.js';

@@ -1,0 +1,228 @@
+// The ground floor of the memory store: its clock, its epochs, its batches, how runs are created, and what a
+// test may do to it from outside as it could to any database.
+//
+//   M1. Every item of a request has an instant of its own, later than all before it. So no epoch is given
+//       twice, not even to a run that was deleted and started again.
+//   M2. A request takes effect in one turn of the event loop, some turn after it was made.
+//   M3. Nothing is atomic across runs (P4); `shuffle` makes that felt.
+import type { Encoded } from './codec.js';
+import { systemEnv, type Env } from './env.js';
+import { DatabaseUnavailableError, InvariantError, WorkflowError } from './errors.js';
+import { MemoryTables, type NewRows, type ReadyRow, type RunRow } from './memory-tables.js';
+import { MemoryTransaction } from './memory-transaction.js';
+import { micros } from './micros.js';
+import { nothing, type Instant, type NewRun, type StartAnswer, type StartStore } from './store.js';
+
+/** How a memory store behaves. */
+export interface MemoryStoreOptions {
+  /** Where chance and turns of the event loop come from; the real ones by default. */
+  readonly env?: Env | undefined;
+  /**
+   * The clock of this database, in microseconds since 1970. It may stand still or go back: instants of the
+   * store do not. By default the wall time of `env`.
+   */
+  readonly now?: (() => Instant) | undefined;
+  /**
+   * Serves the items of a batch in a random order, and between any two of them breaks off with
+   * DatabaseUnavailableError at this chance, from 0 to 1: what was served stays.
+   */
+  readonly shuffle?: { readonly failures: number } | undefined;
+}
+
+/** Characters that a stored text may have: 1 MiB, and slack for the difference of bytes and characters. */
+const textLimit = 1_100_000;
+
+/** Starts, and everything that the other verbs stand on. Use it as `MemoryStore`. */
+export class MemoryStarts implements StartStore {
+  protected readonly tables: MemoryTables = new MemoryTables();
+  readonly #env: Env;
+  readonly #clock: () => Instant;
+  readonly #shuffle: { readonly failures: number } | undefined;
+  #last = 0;
+
+  constructor({ env = systemEnv, now, shuffle }: MemoryStoreOptions = {}) {
+    this.#env = env;
+    this.#clock = now ?? (() => micros(env.wallTime()));
+    this.#shuffle = shuffle;
+  }
+
+  async startRuns(runs: readonly NewRun[]): Promise<readonly StartAnswer[]> {
+    await this.roundTrip();
+    return this.inBatch(runs, (run) => this.start(run, null));
+  }
+
+  // ---- what a test may do from outside -------------------------------------------------------------------
+
+  /** Begins a transaction for starts; hand it to `Connection.within`. */
+  begin(): MemoryTransaction {
+    return new MemoryTransaction({
+      start: async (runs, pending) => {
+        await this.roundTrip();
+        return runs.map((run) => this.start(run, pending));
+      },
+      end: (pending, how) => {
+        for (const [id, rows] of pending) {
+          this.tables.held.delete(id);
+          if (how === 'commit') this.tables.insert(rows);
+        }
+      },
+    });
+  }
+
+  /** Runs `body` in a transaction: committed when it returns, rolled back when it throws. */
+  async within<Result>(body: (transaction: MemoryTransaction) => Promise<Result>): Promise<Result> {
+    const transaction = this.begin();
+    try {
+      const result = await body(transaction);
+      transaction.commit();
+      return result;
+    } catch (error) {
+      if (transaction.open) transaction.rollback();
+      throw error;
+    }
+  }
+
+  /** A stranger's lock on a run: writes to it are answered `busy`, claims pass it by. Returns the release. */
+  lockRow(runId: string): () => void {
+    return hold(this.tables.locked, runId);
+  }
+
+  /** A stranger's uncommitted start: starts of this id are answered `busy`. Returns its rollback. */
+  holdId(runId: string): () => void {
+    return hold(this.tables.held, runId);
+  }
+
+  /** Makes a run due now, as a hand on the database could; ends the lease of a leased one. */
+  makeDue(runId: string): void {
+    const row = this.tables.ready.get(runId);
+    if (row !== undefined) row.dueAt = Math.min(row.dueAt, this.now());
+  }
+
+  /** Deletes a run and all it recorded, as retention does. */
+  forget(runId: string): void {
+    this.tables.forget(runId);
+  }
+
+  // ---- promises ------------------------------------------------------------------------------------------
+
+  /** The instant of a request, or of an item of a batch (M1). */
+  protected now(): Instant {
+    this.#last = Math.max(this.#clock(), this.#last + 1);
+    return this.#last;
+  }
+
+  /** The way to a database and back (M2). */
+  protected async roundTrip(): Promise<void> {
+    await new Promise<void>((resolve) => this.#env.nextTurn(resolve));
+  }
+
+  /** Serves each item by itself; answers are in the order of the items, however these were served. */
+  protected inBatch<Item, Answer>(items: readonly Item[], serve: (item: Item) => Answer): Answer[] {
+    const answers = new Array<Answer>(items.length);
+    let served = 0;
+    for (const [index, item] of this.#inOrder(items)) {
+      if (served++ > 0 && this.#breaksOff()) {
+        throw new DatabaseUnavailableError('The memory store broke off between two items of a batch, as ' +
+          'its option shuffle asks it to. Send the batch again.');
+      }
+      answers[index] = serve(item);
+    }
+    return answers;
+  }
+
+  #inOrder<Item>(items: readonly Item[]): (readonly [number, Item])[] {
+    const order = [...items.entries()];
+    if (this.#shuffle === undefined) return order;
+    return order.map((item) => ({ item, rank: this.#env.random() }))
+      .sort((one, other) => one.rank - other.rank).map(({ item }) => item);
+  }
+
+  #breaksOff(): boolean {
+    return this.#shuffle !== undefined && this.#env.random() < this.#shuffle.failures;
+  }
+
+  /** The epoch after `previous`; 0 stands for none (P2). */
+  protected nextEpoch(previous: number, now: Instant): number {
+    return Math.max(previous + 1, now);
+  }
+
+  /** The run of this id that a start would meet. */
+  protected existing(id: string, pending: ReadonlyMap<string, NewRows> | null): RunRow | undefined {
+    return pending?.get(id)?.run ?? this.tables.runs.get(id);
+  }
+
+  /** Whether a stranger holds this id. */
+  protected isHeld(id: string): boolean {
+    return this.tables.held.has(id);
+  }
+
+  /** Whether a stranger holds this run. */
+  protected isLocked(id: string): boolean {
+    return this.tables.locked.has(id);
+  }
+
+  /** One start, in a transaction if `pending` is given. */
+  protected start(run: NewRun, pending: Map<string, NewRows> | null): StartAnswer {
+    const existing = this.existing(run.id, pending);
+    if (existing !== undefined) return { kind: 'exists', workflow: existing.workflow };
+    if (this.isHeld(run.id)) return { kind: 'busy' };
+    const why = this.refusal([run.input.text]);
+    // The port has no answer for it: the codec of clients lets no such input through.
+    if (why !== null) {
+      throw new WorkflowError('VALUE_REFUSED', `The input of run '${run.id}' cannot be stored: ${why}.`);
+    }
+    const now = this.now();
+    const rows = this.newRows(run, now);
+    if (pending === null) {
+      this.tables.insert(rows);
+    } else {
+      pending.set(run.id, rows);
+      this.tables.held.add(run.id);
+    }
+    return { kind: 'created', epoch: rows.ready.epoch, at: now };
+  }
+
+  /** The rows of a new run. */
+  protected newRows(run: NewRun, now: Instant): NewRows {
+    const { id, workflow, queue, lease } = run;
+    const version = lease?.version ?? null;
+    const ready: ReadyRow = {
+      id, queue, workflow, version, lane: 'normal', dueAt: this.firstDue(run, now),
+      epoch: this.nextEpoch(0, now), restedFrom: null, claim: lease?.claimId ?? null,
+      fresh: lease === undefined, wake: false, strikes: 0, soloStrikes: 0,
+      firstClaimedAt: lease === undefined ? null : now,
+    };
+    return { run: newRun(run, now), ready };
+  }
+
+  /** When a new run is due; for one that is born leased, when its lease ends. */
+  protected firstDue({ delayMs = 0, startAtMs = 0, lease }: NewRun, now: Instant): Instant {
+    if (lease !== undefined) return now + micros(lease.leaseMs);
+    // Never before now: an instant long past would put the run before all others.
+    return Math.max(now, now + micros(delayMs), micros(startAtMs));
+  }
+
+  /** Why the database will not store these texts, or null. */
+  protected refusal(texts: Iterable<string | null>): string | null {
+    for (const text of texts) {
+      if (text === null) continue;
+      if (text.length > textLimit) return `a text of ${text.length} characters is over ${textLimit}`;
+      if (text.includes('\0')) return 'a text holds a NUL character';
+    }
+    return null;
+  }
+}
+
+function newRun({ id, workflow, queue, input }: NewRun, now: Instant): RunRow {
+  const output: Encoded = nothing;
+  return {
+    id, workflow, queue, input, createdAt: now, generation: 1, version: null, status: 'live', output,
+    error: null, reason: null, settledAt: null, settledEpoch: null,
+  };
+}
+
+function hold(locks: Set<string>, id: string): () => void {
+  if (locks.has(id)) throw new InvariantError(`'${id}' is held already`);
+  locks.add(id);
+  return () => void locks.delete(id);
+}
