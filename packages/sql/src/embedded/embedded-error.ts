@@ -16,7 +16,7 @@ export function embeddedUnavailable(reason: string, cause?: unknown): WorkflowEr
   return new WorkflowError('EMBEDDED_UNAVAILABLE', message, { cause });
 }
 
-/** `EMBEDDED_WRONG_VERSION`: the directory holds data of another major version, which this one cannot read. */
+/** `EMBEDDED_WRONG_VERSION`: the directory holds data of another major version, useless to this one. */
 export function embeddedWrongVersion(directory: string, found: number, wanted: number): WorkflowError {
   return new WorkflowError('EMBEDDED_WRONG_VERSION',
     `${directory} holds data of PostgreSQL ${found}, and version ${wanted} was asked for. ` +
