@@ -69,4 +69,6 @@ export interface PgPool {
 export interface KyselyInstance {
   readonly isTransaction: boolean;
   executeQuery(query: any): Promise<{ rows: any[] }>;
+  /** Lends one connection for the length of `body`. */
+  connection(): { execute<T>(body: (pinned: any) => Promise<T>): Promise<T> };
 }

@@ -39,7 +39,9 @@ export type StartAnswer =
   | { readonly kind: 'created'; readonly epoch: number; readonly at: Instant }
   | { readonly kind: 'exists'; readonly workflow: string }
   /** A stranger's open transaction holds the same id; ask again. */
-  | { readonly kind: 'busy' };
+  | { readonly kind: 'busy' }
+  /** The database refuses a value in it; nothing was written. */
+  | { readonly kind: 'refused'; readonly why: string };
 
 /** A run's identity in every table, and the ownership that a write relies on. */
 export interface Lease {

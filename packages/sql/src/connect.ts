@@ -1,0 +1,155 @@
+// `connect()`: from a URL, a pg pool, a Kysely instance, or an embedded server to a Connection.
+import { WorkflowError, type Connection, type KyselyInstance, type PgPool } from '@perdure/core';
+import type { Adopter, LeaseKeeperOptions } from '@perdure/core/engine';
+import type pg from 'pg';
+import { startEmbedded } from './embedded.js';
+import { installedVersion, migrate } from './migrate.js';
+import { schemaVersion } from './migrations.js';
+import { handleOf, TransactionStore } from './postgres/caller-transaction.js';
+import { KyselyRunner } from './postgres/kysely-runner.js';
+import { startLeaseKeeper } from './postgres/lease-keeper.js';
+import { Notices } from './postgres/notices.js';
+import { PostgresStore } from './postgres/postgres-store.js';
+import { Session, type Runner, type SessionOptions } from './postgres/session.js';
+import { SessionPool } from './postgres/session-pool.js';
+import { quoteIdentifier } from './quote.js';
+
+/** An embedded server instead of an address: see `startEmbedded`. */
+export interface EmbeddedTarget {
+  readonly embedded: true | { version?: number | undefined; directory?: string | undefined };
+}
+
+/** What `connect` can be given. */
+export type ConnectTarget = string | PgPool | KyselyInstance | EmbeddedTarget;
+
+/** How a Connection behaves. */
+export interface ConnectOptions {
+  /** Schema of the engine's tables. Default 'perdure'. */
+  schema?: string | undefined;
+  /**
+   * Whether the schema is brought up to date on connecting. Default true; off for roles without that right.
+   */
+  migrate?: boolean | undefined;
+  /** Longest wait for an answer of the database, in milliseconds. Default 10,000. */
+  deadlineMs?: number | undefined;
+  /**
+   * Set to true behind a transaction pooler such as PgBouncer: statements are sent without names, nothing is
+   * set on a session, and hints to other processes are off, so that they poll.
+   */
+  transactionPooler?: boolean | undefined;
+}
+
+const defaultDeadlineMs = 10_000;
+
+// The engine's statements are written for one plan, by primary key; these keep the planner from being clever
+// about tables whose statistics are always wrong. A start waits shortly for a stranger's open transaction,
+// then goes on.
+const plannerSettings = `set jit = off; set enable_seqscan = off; set plan_cache_mode = force_generic_plan;
+set default_transaction_isolation = 'read committed'; set default_transaction_read_only = off;
+set search_path = pg_catalog; set standard_conforming_strings = on; set client_min_messages = warning`;
+const commitSettings = `${plannerSettings}; set enable_nestloop = off; set enable_mergejoin = off`;
+const startSettings = `${plannerSettings}; set lock_timeout = '50ms'`;
+
+/**
+ * Connects to the database that holds the runs. Give a URL (or set DATABASE_URL and give nothing), a `pg`
+ * pool, whose options are used for connections of the engine's own, a Kysely instance, or `{ embedded: true
+ * }`. Brings the engine's schema up to date. Throws NO_DATABASE without an address, DATABASE_UNAVAILABLE when
+ * there is no answer, and SCHEMA_NEWER when the schema is ahead of this version. Close it when nothing uses
+ * it any more.
+ */
+export async function connect(to?: ConnectTarget, options: ConnectOptions = {}): Promise<Connection> {
+  const target = to ?? process.env['DATABASE_URL'];
+  if (target === undefined || target === '') {
+    throw new WorkflowError('NO_DATABASE', 'No database was named. Set DATABASE_URL, pass a URL such as ' +
+      "'postgres://user:secret@localhost/app', a pg pool or a Kysely instance, or { embedded: true } for a " +
+      'server of your own during development.');
+  }
+  const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
+  if (typeof target === 'object' && 'embedded' in target) {
+    const server = await startEmbedded(target.embedded === true ? {} : target.embedded);
+    return open({ config: { connectionString: server.url }, deadlineMs }, options, () => server.stop());
+  }
+  if (typeof target === 'string') return open({ config: { connectionString: target }, deadlineMs }, options);
+  if ('totalCount' in target) return open({ config: target.options as pg.ClientConfig, deadlineMs }, options);
+  if ('executeQuery' in target) return openKysely(target, options, deadlineMs);
+  throw new WorkflowError('NO_DATABASE', 'connect() was given something that is no URL, pool or Kysely instance.');
+}
+
+type Target = Pick<SessionOptions, 'config' | 'deadlineMs'>;
+
+async function open(target: Target, options: ConnectOptions, after?: () => Promise<void>): Promise<Connection> {
+  const schemaName = options.schema ?? 'perdure';
+  const schema = quoteIdentifier(schemaName);
+  const names = options.transactionPooler !== true;
+  const session = (settings: string): SessionOptions => ({ ...target, names, settings });
+  const first = new Session({ ...target, names });
+  try {
+    await prepare(first, schemaName, options.migrate ?? true);
+  } catch (error) {
+    await after?.();
+    throw error;
+  } finally {
+    await first.close();
+  }
+  const pools = {
+    starts: new SessionPool(session(startSettings), 2),
+    reads: new SessionPool(session(plannerSettings), 1),
+    claims: new SessionPool(session(plannerSettings), 1),
+    commits: new SessionPool(session(commitSettings), 2),
+  };
+  const notices = new Notices(names ? session(plannerSettings) : null, schemaName);
+  let closing: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
+    closing ??= (async () => {
+      await Promise.all([...Object.values(pools).map((pool) => pool.close()), notices.close()]);
+      await after?.();
+    })();
+    return closing;
+  };
+  return {
+    store: new PostgresStore(pools, schema),
+    hints: notices,
+    adopters: new Set<Adopter>(),
+    within: async (transaction) => new TransactionStore(await handleOf(transaction, names), schema),
+    keepLeases: (keeper: LeaseKeeperOptions) => startLeaseKeeper(keeper, { config: target.config, schema, names }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/**
+ * Clients on a Kysely instance: no connection of the engine's own, so no hints to others and no lease thread.
+ */
+async function openKysely(kysely: KyselyInstance, options: ConnectOptions, deadlineMs: number): Promise<Connection> {
+  if (kysely.isTransaction) {
+    throw new WorkflowError('NO_DATABASE', 'connect() was given a Kysely transaction. Pass the instance it came from.');
+  }
+  const schemaName = options.schema ?? 'perdure';
+  const schema = quoteIdentifier(schemaName);
+  await kysely.connection().execute((pinned) =>
+    prepare(new KyselyRunner(pinned, deadlineMs), schemaName, options.migrate ?? true));
+  const runner = new KyselyRunner(kysely, deadlineMs);
+  return {
+    store: new PostgresStore({ starts: runner, reads: runner, claims: runner, commits: runner }, schema),
+    hints: new Notices(null, schemaName),
+    adopters: new Set<Adopter>(),
+    within: async (transaction) => new TransactionStore(await handleOf(transaction, false), schema),
+    keepLeases: () => {
+      throw new WorkflowError('WORKER_NEEDS_URL', 'A worker renews its leases from a thread with a connection of its ' +
+        'own, which a Kysely instance cannot make. Connect it with a URL or a pg pool; clients may keep the instance.');
+    },
+    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+async function prepare(session: Runner, schema: string, mayMigrate: boolean): Promise<void> {
+  if (mayMigrate) {
+    await migrate(session, schema);
+    return;
+  }
+  const version = await installedVersion(session, schema);
+  if (version === schemaVersion) return;
+  throw new WorkflowError('SCHEMA_MISSING', `Schema ${schema} is at version ${version}; this version of perdure needs ` +
+    `${schemaVersion}. Run the migrations (printed by migrationSql), or connect with { migrate: true }.`);
+}

@@ -1,0 +1,100 @@
+// Brings a database to the schema of this version, whatever it holds and whoever else tries at the same time.
+//
+//   M3. Each migration and its number commit together, under one lock, so that two migrators are one.
+//   M4. A schema that is newer than this version is refused: an older engine must not write into it.
+import { WorkflowError } from '@perdure/core';
+import { partCount } from '@perdure/core/engine';
+import { metaSql, migrations, schemaVersion } from './migrations.js';
+import type { Runner } from './postgres/session.js';
+import { quoteIdentifier } from './quote.js';
+
+/** What `migrate` found and did. */
+export interface Migrated {
+  readonly from: number;
+  readonly to: number;
+}
+
+const versionKey = 'schema_version';
+const partsKey = 'parts';
+
+/** Applies what is missing. Throws SCHEMA_NEWER when the database is ahead of this version. */
+export async function migrate(session: Runner, schema: string): Promise<Migrated> {
+  const known = await installedVersion(session, schema);
+  if (known === schemaVersion) return { from: known, to: known };
+  const s = quoteIdentifier(schema);
+  // Two migrators: the second waits here, and finds the work done.
+  await session.script(`begin;
+select pg_advisory_xact_lock(hashtextextended('perdure migrate ' || ${literal(schema)}, 0));
+${metaSql(schema)}
+insert into ${s}.meta values (${literal(partsKey)}, '${partCount}') on conflict do nothing;
+commit`);
+  let from = 0;
+  for (const migration of migrations) {
+    const before = await step(session, schema, migration.number);
+    if (migration.number === 1) from = before;
+  }
+  return { from, to: schemaVersion };
+}
+
+async function step(session: Runner, schema: string, number: number): Promise<number> {
+  const s = quoteIdentifier(schema);
+  const migration = migrations.find((candidate) => candidate.number === number);
+  try {
+    await session.script(`begin;
+select pg_advisory_xact_lock(hashtextextended('perdure migrate ' || ${literal(schema)}, 0))`);
+    const before = await installedVersion(session, schema);
+    if (before < number && migration !== undefined) {
+      await session.script(`set local search_path = pg_catalog;
+${migration.sql(s)}
+insert into ${s}.meta values (${literal(versionKey)}, '${number}')
+  on conflict (key) do update set value = excluded.value`);
+    }
+    await session.script('commit');
+    return before;
+  } catch (error) {
+    await session.script('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The number of the schema in the database; 0 if there is none. Throws SCHEMA_NEWER and PARTS_DIFFER. */
+export async function installedVersion(session: Runner, schema: string): Promise<number> {
+  const s = quoteIdentifier(schema);
+  const [there] = await session.rows('select to_regclass($1) is not null as there', [`${s}.meta`]);
+  if (there?.[0] !== true) return 0;
+  const rows = await session.rows(`select key, value from ${s}.meta where key = any($1)`, [[versionKey, partsKey]]);
+  const facts = new Map(rows.map(([key, value]) => [String(key), Number(value)]));
+  const version = facts.get(versionKey) ?? 0;
+  if (version > schemaVersion) {
+    throw new WorkflowError('SCHEMA_NEWER', `Schema ${schema} is at version ${version}, and this version of perdure ` +
+      `knows ${schemaVersion}. Update perdure in this process before it touches the database.`);
+  }
+  const parts = facts.get(partsKey) ?? partCount;
+  if (parts !== partCount) {
+    throw new WorkflowError('PARTS_DIFFER', `Schema ${schema} was installed with ${parts} parts, and this version of ` +
+      `perdure computes ${partCount}. They are fixed at install; use the version that installed it.`);
+  }
+  return version;
+}
+
+/** The SQL of every migration after `from`, to read or to run by another tool. */
+export function migrationSql(schema: string, from = 0): string {
+  const s = quoteIdentifier(schema);
+  const missing = migrations.filter((migration) => migration.number > from);
+  const steps = missing.map(({ number, reason, sql }) => `-- migration ${number}: ${reason}
+begin;
+set local search_path = pg_catalog;
+${sql(s).trim()}
+insert into ${s}.meta values ('${versionKey}', '${number}')
+  on conflict (key) do update set value = excluded.value;
+commit;
+`);
+  const head = `${metaSql(schema)}
+insert into ${s}.meta values ('${partsKey}', '${partCount}') on conflict do nothing;
+`;
+  return [head, ...steps].join('\n');
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

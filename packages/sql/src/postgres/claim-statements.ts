@@ -1,0 +1,105 @@
+// Claims, and what a claimed run reads.
+//
+//   K1. A claim is a statement of its own; what a turn reads is read by a later one. Read in the claim's
+//       snapshot, the journal was seen to miss a step that had just been committed.
+//   K2. `skip locked` is a speed-up. Correctness rests on the epoch alone.
+//   K3. The look is bounded by `statement_timestamp()`, which is stable and can drive the index; rows are
+//       stamped by `clock_timestamp()`, which is not.
+//   K4. Every lane is read from its own low-water mark, and in line: a million runs that nobody here can
+//       execute stand in other lanes, dead rows stand below the mark.
+import type { Statement } from './statement.js';
+
+/** The statements that make runs ours and read them, for one schema. */
+export interface ClaimStatements {
+  readonly claim: Statement;
+  readonly recall: Statement;
+  readonly nextDue: Statement;
+  readonly history: Statement;
+}
+
+const micros = (instant: string): string => `(extract(epoch from ${instant}) * 1000000)::bigint`;
+const instant = (value: string): string => `'epoch'::timestamptz + ${value} * interval '1 microsecond'`;
+
+/** Columns that `rowsOfClaim` reads, from a changed row `u` and its run. */
+const claimed = `u.id, u.part, u.epoch, u.before, u.was_fresh, u.workflow, u.version, u.queue, u.strikes,
+       u.solo_strikes, ${micros('u.first_claimed_at')}, runs.generation, runs.codec, runs.input,
+       ${micros('runs.created_at')}`;
+
+/** Builds the claim statements. `s` is the quoted schema. */
+export function claimStatements(s: string): ClaimStatements {
+  return {
+    claim: { name: 'perdure_claim', text: claimText(s) },
+    recall: {
+      name: 'perdure_recall',
+      text: `
+select ${claimed}, 1, 0, ${micros('clock_timestamp()')}
+  from (select r.*, -1::bigint as before, false as was_fresh from ${s}.ready r
+         where r.lane = any($1::integer[]) and r.claim = $2::uuid and r.due_at > statement_timestamp()) u
+  join ${s}.runs on runs.id = u.id and runs.part = u.part`,
+    },
+    nextDue: {
+      name: 'perdure_next_due',
+      text: `
+select ${micros('min(n.due_at)')}, ${micros('clock_timestamp()')}
+  from unnest($1::integer[]) as l(lane)
+ cross join lateral (
+   select due_at from ${s}.ready r where r.lane = l.lane and r.due_at > statement_timestamp()
+      and r.due_at < 'infinity' order by r.due_at limit 1) n`,
+    },
+    history: {
+      name: 'perdure_history',
+      text: `
+select run_id, 'e', place, position, kind, name, codec, value, error, attempt,
+       extract(epoch from ended_at - started_at) * 1000, ${micros('ended_at')}
+  from ${s}.journal
+ where run_id = any($1::text[]) and part = any($2::smallint[])
+   and (run_id, generation) in (select * from unnest($1::text[], $3::integer[]))
+ union all
+select run_id, 'c', place, 0, kind, name, null, null, error, attempt, 0,
+       case when due_at < 'infinity' then ${micros('due_at')} end
+  from ${s}.calls
+ where run_id = any($1::text[]) and part = any($2::smallint[])
+   and (run_id, generation) in (select * from unnest($1::text[], $3::integer[]))`,
+    },
+  };
+}
+
+/**
+ * $1 lane, $2 low-water mark, $3 limit of the lane, $4 quarantine lane (null: this is one), $5 stamp, $6 lane
+ * after the stamp, $7 queue, $8 workflow, $9 version, all arrays; $10 limit, $11 claim id, $12 lease in ms.
+ */
+function claimText(s: string): string {
+  return `
+with k as materialized (
+  select r.*, l.quarantine, l.stamp, l.stamped_lane, l.ord
+    from unnest($1::integer[], $2::float8[], $3::integer[], $4::integer[], $5::text[], $6::integer[], $7::text[],
+                $8::text[], $9::text[])
+         with ordinality
+         as l(lane, low, take, quarantine, stamp, stamped_lane, queue, workflow, version, ord)
+   cross join lateral (
+     select id, part, epoch, claim, fresh, due_at from ${s}.ready
+      where lane = l.lane and due_at >= ${instant('l.low')} and due_at <= statement_timestamp()
+        and workflow = l.workflow and queue = l.queue and coalesce(version, '') = coalesce(l.version, '')
+      order by due_at limit l.take for no key update skip locked) r
+   limit $10),
+u as (
+  update ${s}.ready r set
+         epoch = greatest(r.epoch + 1, ${micros('clock_timestamp()')}),
+         due_at = case when k.claim is not null and k.quarantine is not null then r.due_at
+                       else clock_timestamp() + $12::float8 * interval '1 millisecond' end,
+         claim = case when k.claim is not null and k.quarantine is not null then null else $11::uuid end,
+         lane = case when k.claim is not null and k.quarantine is not null then k.quarantine
+                     when k.quarantine is null then r.lane else k.stamped_lane end,
+         home_lane = k.stamped_lane,
+         version = coalesce(r.version, k.stamp),
+         fresh = false,
+         strikes = r.strikes + case when k.claim is not null then 1 else 0 end,
+         solo_strikes = r.solo_strikes + case when k.claim is not null and k.quarantine is null then 1 else 0 end,
+         first_claimed_at = coalesce(r.first_claimed_at, clock_timestamp())
+    from k where r.id = any(array(select id from k)) and r.id = k.id and r.part = k.part
+  returning r.*, k.epoch as before, k.ord, k.fresh as was_fresh, k.due_at as was_due)
+select ${claimed}, case when u.claim is null then -u.ord else u.ord end, ${micros('u.was_due')},
+       ${micros('clock_timestamp()')}
+  from u join ${s}.runs on runs.id = u.id and runs.part = u.part
+ where runs.id = any(array(select id from u))`;
+}

@@ -1,0 +1,98 @@
+// The thread that keeps leases while the main loop is blocked. It sleeps through normal times: the main loop
+// tells it which leases are held and shows that it is alive; only when it falls silent does the thread renew
+// them.
+//
+//   T1. It renews only by epoch: a run that has moved on is not touched.
+//   T2. A main loop that is silent for longer than the limit loses its runs: they are handed back, due at
+//       once and without a strike, because a blocked loop is no dead process.
+import { systemEnv } from '@perdure/core/engine';
+import type pg from 'pg';
+import { parentPort, workerData } from 'node:worker_threads';
+import { Session } from './session.js';
+
+/** What the thread is started with. */
+export interface LeaseThreadData {
+  readonly config: pg.ClientConfig;
+  readonly schema: string;
+  readonly names: boolean;
+  readonly leaseMs: number;
+  readonly renewMs: number;
+  readonly loopLimitMs: number;
+}
+
+/** What the main loop tells: leases just taken, or all that are held. Ids and epochs in pairs. */
+export type LeaseThreadMessage =
+  | { readonly kind: 'hold' | 'beat'; readonly leases: readonly (string | number)[] }
+  | { readonly kind: 'close' };
+
+const micros = '(extract(epoch from clock_timestamp()) * 1000000)::bigint';
+
+function renewText(s: string): string {
+  return `update ${s}.ready r set due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+   where r.id = any($1::text[]) and r.claim is not null
+     and (r.id, r.epoch) in (select * from unnest($1::text[], $2::bigint[]))`;
+}
+
+function handBackText(s: string): string {
+  return `update ${s}.ready r set due_at = clock_timestamp(), claim = null, rested_from = r.epoch,
+         epoch = greatest(r.epoch + 1, ${micros})
+   where r.id = any($1::text[]) and r.claim is not null
+     and (r.id, r.epoch) in (select * from unnest($1::text[], $2::bigint[]))`;
+}
+
+class LeaseThread {
+  readonly #data: LeaseThreadData;
+  readonly #session: Session;
+  #held = new Map<string, number>();
+  #heard = systemEnv.monotonic();
+  #renewed = 0;
+  #closed = false;
+
+  constructor(data: LeaseThreadData) {
+    this.#data = data;
+    this.#session = new Session({ config: data.config, names: data.names, deadlineMs: data.leaseMs });
+  }
+
+  hear(message: LeaseThreadMessage): void {
+    this.#heard = systemEnv.monotonic();
+    if (message.kind === 'close') {
+      this.#closed = true;
+      return;
+    }
+    if (message.kind === 'beat') this.#held = new Map();
+    for (let at = 0; at < message.leases.length; at += 2) {
+      this.#held.set(String(message.leases[at]), Number(message.leases[at + 1]));
+    }
+  }
+
+  async run(): Promise<void> {
+    const { renewMs, loopLimitMs } = this.#data;
+    while (!this.#closed) {
+      await systemEnv.sleep(renewMs / 6);
+      const silentMs = systemEnv.monotonic() - this.#heard;
+      if (silentMs < renewMs || this.#held.size === 0) continue;
+      const sinceRenewalMs = systemEnv.monotonic() - this.#renewed;
+      if (silentMs < loopLimitMs && sinceRenewalMs < renewMs) continue;
+      await this.#act(silentMs < loopLimitMs);
+    }
+    await this.#session.close();
+    parentPort?.close();
+  }
+
+  async #act(renew: boolean): Promise<void> {
+    const { schema, leaseMs } = this.#data;
+    const leases = [[...this.#held.keys()], [...this.#held.values()]];
+    try {
+      if (renew) await this.#session.rows(renewText(schema), [...leases, leaseMs]);
+      else await this.#session.rows(handBackText(schema), leases);
+      this.#renewed = systemEnv.monotonic();
+      if (!renew) this.#held.clear();
+    } catch {
+      // Tried again at the next look; if it never succeeds the leases end, which is what they are for.
+    }
+  }
+}
+
+const thread = new LeaseThread(workerData as LeaseThreadData);
+parentPort?.on('message', (message: LeaseThreadMessage) => thread.hear(message));
+await thread.run();

@@ -1,0 +1,124 @@
+// Hints between processes: one LISTEN connection, one coalesced NOTIFY. Never the truth, only a shorter wait.
+//
+//   N1. Nothing is sent inside a transaction that does anything else: NOTIFY serialises commits.
+//   N2. At most one NOTIFY per 5 ms a process; whatever came up meanwhile is in it.
+//   N3. A hint that is lost costs one poll interval. A listener that was away hints once when it is back.
+import { systemEnv, type Env, type Hints, type RunRecord } from '@perdure/core/engine';
+import { publish } from '@perdure/core/engine';
+import { Session, type SessionOptions } from './session.js';
+
+const coalesceMs = 5;
+const reconnectMs = 500;
+
+type DueListener = () => void;
+type SettledListener = (runs: readonly RunRecord[] | null) => void;
+
+/** Hints within this process, and to others when a session is given. */
+export class Notices implements Hints {
+  readonly #env: Env;
+  readonly #session: Session | null;
+  readonly #channel: string;
+  readonly #due = new Set<DueListener>();
+  readonly #settled = new Set<SettledListener>();
+  #pending = '';
+  #sending = false;
+  #listeners = 0;
+  #listening = false;
+  #closed = false;
+
+  /** Without `options` hints stay in this process: a pooler passes no notifications on. */
+  constructor(options: SessionOptions | null, schema: string, env: Env = systemEnv) {
+    this.#env = env;
+    this.#channel = `perdure:${schema}`;
+    this.#session = options === null ? null : new Session(options);
+    if (this.#session === null) return;
+    this.#session.onNotification = (_channel, payload) => this.#heard(payload);
+    this.#session.onBroken = () => this.#broken();
+  }
+
+  onDue(listener: DueListener): () => void {
+    this.#due.add(listener);
+    return () => void this.#due.delete(listener);
+  }
+
+  onSettled(listener: SettledListener): () => void {
+    this.#settled.add(listener);
+    return () => void this.#settled.delete(listener);
+  }
+
+  due(): void {
+    for (const listener of this.#due) listener();
+    this.#tellOthers('d');
+  }
+
+  settled(runs: readonly RunRecord[]): void {
+    for (const listener of this.#settled) listener(runs);
+    this.#tellOthers('s');
+  }
+
+  listen(): () => void {
+    this.#listeners++;
+    void this.#listen();
+    return () => void this.#listeners--;
+  }
+
+  // The payload names our own connection, so that a process does not hear itself: `<token> ds`.
+  readonly #token: string = systemEnv.newToken();
+
+  #heard(payload: string): void {
+    const [from, what] = payload.split(' ');
+    if (from === this.#token || what === undefined) return;
+    if (what.includes('d')) for (const listener of this.#due) listener();
+    if (what.includes('s')) for (const listener of this.#settled) listener(null);
+  }
+
+  #tellOthers(what: 'd' | 's'): void {
+    if (this.#session === null || this.#closed) return;
+    if (!this.#pending.includes(what)) this.#pending += what;
+    if (this.#sending) return;
+    this.#sending = true;
+    void this.#send();
+  }
+
+  async #send(): Promise<void> {
+    while (this.#pending !== '' && !this.#closed) {
+      const payload = `${this.#token} ${this.#pending}`;
+      this.#pending = '';
+      try {
+        await this.#session?.rows('select pg_notify($1, $2)', [this.#channel, payload]);
+      } catch (error) {
+        publish('perdure:trouble', () => ({ what: 'a hint to other processes was lost', error }));
+      }
+      await this.#env.sleep(coalesceMs);
+    }
+    this.#sending = false;
+  }
+
+  async #listen(): Promise<void> {
+    if (this.#session === null || this.#listening || this.#closed) return;
+    this.#listening = true;
+    try {
+      await this.#session.script(`listen "${this.#channel.replaceAll('"', '""')}"`);
+      // Whatever was told before the ear was open: look once.
+      for (const listener of this.#due) listener();
+      for (const listener of this.#settled) listener(null);
+    } catch (error) {
+      publish('perdure:trouble', () => ({ what: 'listening for hints failed; polling goes on', error }));
+      this.#broken();
+    }
+  }
+
+  #broken(): void {
+    this.#listening = false;
+    if (this.#closed || this.#listeners === 0) return;
+    this.#env.after(reconnectMs, () => {
+      if (!this.#closed && this.#listeners > 0) void this.#listen();
+    });
+  }
+
+  /** Ends the connection. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#session?.close();
+  }
+}

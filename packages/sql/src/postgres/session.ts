@@ -1,0 +1,139 @@
+// One connection of the engine's own: connects when it is first needed, and again after it broke.
+//
+//   S1. Every query has a deadline on this side. When it passes, the socket is destroyed: a server that does
+//       not answer must not be waited for, and a half-open connection never says so itself.
+//   S2. A query that failed without an SQLSTATE, or ran into its deadline, may have been executed.
+//   S3. One query at a time; who shares sessions does so through a SessionPool.
+import type { Env } from '@perdure/core/engine';
+import { systemEnv } from '@perdure/core/engine';
+import pg from 'pg';
+import { unavailable } from './sql-error.js';
+import type { Statement } from './statement.js';
+
+/** A row as the driver reads it: columns in the order of the statement. */
+export type Row = readonly unknown[];
+
+/** What statements are run on: a session, a pool of them, or a caller's Kysely instance. */
+export interface StatementRunner {
+  /** Runs a hot statement. */
+  run(statement: Statement, values: readonly unknown[]): Promise<readonly Row[]>;
+}
+
+/** One connection that also runs other text: what migrations need. */
+export interface Runner extends StatementRunner {
+  /** Runs any text once. */
+  rows(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** Runs several commands without values. */
+  script(text: string): Promise<void>;
+}
+
+/** How sessions connect and behave. */
+export interface SessionOptions {
+  readonly config: pg.ClientConfig;
+  readonly env?: Env | undefined;
+  /** Deadline of each query, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Whether statements are sent under their names. Off behind transaction poolers. */
+  readonly names: boolean;
+  /** Settings made once a session, as `set` commands; left out behind transaction poolers. */
+  readonly settings?: string | undefined;
+}
+
+// 64-bit integers of the engine are microseconds and epochs: exact as numbers until the year 2255.
+const int8 = 20;
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) => (
+    oid === int8 ? (text: string) => Number(text) : pg.types.getTypeParser(oid, format)
+  ) as never,
+};
+
+/** A connection that heals itself. */
+export class Session implements Runner {
+  readonly #options: SessionOptions;
+  readonly #env: Env;
+  #client: Promise<pg.Client> | null = null;
+  #closed = false;
+  /** Called with every notification; set it before listening. */
+  onNotification: ((channel: string, payload: string) => void) | null = null;
+  /** Called when the connection broke; the next query connects anew. */
+  onBroken: (() => void) | null = null;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#env = options.env ?? systemEnv;
+  }
+
+  async run(statement: Statement, values: readonly unknown[]): Promise<readonly Row[]> {
+    const named = this.#options.names ? { name: statement.name } : {};
+    return this.#query({ ...named, text: statement.text, values: [...values], rowMode: 'array' });
+  }
+
+  async rows(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    return this.#query({ text, values: [...values], rowMode: 'array' });
+  }
+
+  async script(text: string): Promise<void> {
+    await this.#query({ text, rowMode: 'array' });
+  }
+
+  async #query(query: pg.QueryArrayConfig): Promise<readonly Row[]> {
+    const client = await this.#connected();
+    const timer = this.#env.after(this.#options.deadlineMs, () => destroy(client));
+    try {
+      const result = await client.query<unknown[]>(query);
+      return result.rows;
+    } catch (error) {
+      throw unavailable(error, this.#options.deadlineMs);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #connected(): Promise<pg.Client> {
+    if (this.#closed) return Promise.reject(unavailable(new Error('the connection was closed'), 0));
+    this.#client ??= this.#connect();
+    return this.#client;
+  }
+
+  async #connect(): Promise<pg.Client> {
+    const client = new pg.Client({ ...this.#options.config, types, keepAlive: true });
+    const timer = this.#env.after(this.#options.deadlineMs, () => destroy(client));
+    const broken = (): void => {
+      if (this.#client === null) return;
+      this.#client = null;
+      this.onBroken?.();
+    };
+    // Without a listener an 'error' of an idle connection would end the process.
+    client.on('error', broken);
+    client.on('end', broken);
+    client.on('notification', ({ channel, payload }) => this.onNotification?.(channel, payload ?? ''));
+    try {
+      await client.connect();
+      if (this.#options.names && this.#options.settings !== undefined) await client.query(this.#options.settings);
+      return client;
+    } catch (error) {
+      this.#client = null;
+      destroy(client);
+      throw unavailable(error, this.#options.deadlineMs);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Ends the connection; queries after this fail. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const client = await this.#client?.catch(() => undefined);
+    this.#client = null;
+    await client?.end().catch(() => undefined);
+  }
+}
+
+interface Destroyable {
+  readonly connection?: { readonly stream?: { destroy(): void } };
+}
+
+function destroy(client: pg.Client): void {
+  // The driver's own `end` says goodbye and waits; a peer that does not answer needs the socket closed (S1).
+  (client as unknown as Destroyable).connection?.stream?.destroy();
+}
