@@ -22,3 +22,4 @@ export type { MemoryStoreOptions } from './memory-starts.js';
 export { MemoryTransaction } from './memory-transaction.js';
 export * from './store.js';
 export { definitionOf, type WorkflowDefinition } from './workflow.js';
+export { storeCases, type StoreCase, type StoreWorld } from './store-cases.js';

@@ -7,7 +7,7 @@
 //   M3. Nothing is atomic across runs (P4); `shuffle` makes that felt.
 import type { Encoded } from './codec.js';
 import { systemEnv, type Env } from './env.js';
-import { DatabaseUnavailableError, InvariantError, WorkflowError } from './errors.js';
+import { DatabaseUnavailableError, InvariantError } from './errors.js';
 import { MemoryTables, type NewRows, type ReadyRow, type RunRow } from './memory-tables.js';
 import { MemoryTransaction } from './memory-transaction.js';
 import { micros } from './micros.js';
@@ -167,10 +167,7 @@ export class MemoryStarts implements StartStore {
     if (existing !== undefined) return { kind: 'exists', workflow: existing.workflow };
     if (this.isHeld(run.id)) return { kind: 'busy' };
     const why = this.refusal([run.input.text]);
-    // The port has no answer for it: the codec of clients lets no such input through.
-    if (why !== null) {
-      throw new WorkflowError('VALUE_REFUSED', `The input of run '${run.id}' cannot be stored: ${why}.`);
-    }
+    if (why !== null) return { kind: 'refused', why };
     const now = this.now();
     const rows = this.newRows(run, now);
     if (pending === null) {

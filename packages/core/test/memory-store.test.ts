@@ -1,0 +1,101 @@
+// The memory store keeps every promise of the port, also where its batches come apart.
+import { MemoryStore, partOf, storeCases, type NewRun, type StartAnswer } from '@perdure/core/engine';
+import { DatabaseUnavailableError } from '@perdure/core';
+import { describe, expect, test } from 'vitest';
+import { memoryWorld } from './memory-world.js';
+
+const run = (id: string): NewRun => (
+  { id, workflow: 'greet', queue: 'default', input: { codec: 'json', text: '1' } });
+
+describe.each([
+  ['in order', {}],
+  ['shuffled', { shuffle: { failures: 0 } }],
+  ['on its own clock', { now: undefined, slow: true }],
+])('the memory store, %s', (_how, options) => {
+  test.each(storeCases.map((each) => [each.name, each] as const))('%s', async (_name, each) => {
+    const world = memoryWorld(MemoryStore, options);
+    if (!('slow' in options)) return each.run(world);
+    // The clock that a store has by default goes on by itself.
+    return each.run({ ...world, advance: (ms) => new Promise((resolve) => setTimeout(resolve, ms)) });
+  });
+});
+
+test('the names of the cases are all different', () => {
+  expect(new Set(storeCases.map(({ name }) => name)).size).toBe(storeCases.length);
+});
+
+describe('a batch that comes apart', () => {
+  const settle = (id: string, epoch: number) => ({
+    lease: { runId: id, part: partOf(id), generation: 1, epoch }, entries: [], calls: [], closed: [],
+    end: {
+      kind: 'settle' as const, status: 'completed' as const, error: null,
+      output: { codec: 'json' as const, text: id },
+    },
+  });
+
+  /** Sends until there is an answer; says how often there was none. */
+  async function insist<Answer>(send: () => Promise<Answer>): Promise<{ answer: Answer; failures: number }> {
+    for (let failures = 0; ; failures++) {
+      try {
+        return { answer: await send(), failures };
+      } catch (error) {
+        expect(error).toBeInstanceOf(DatabaseUnavailableError);
+      }
+    }
+  }
+
+  test('is whole after it was sent often enough', async () => {
+    const store = new MemoryStore({ shuffle: { failures: 0.05 } });
+    const ids = Array.from({ length: 50 }, (_, index) => `run-${index}`);
+    const started = await insist(() => store.startRuns(ids.map(run)));
+    expect(started.answer.every(({ kind }: StartAnswer) => kind !== 'busy')).toBe(true);
+    const { runs } = await store.claim({
+      claimId: 'c', limit: 100, suspects: false, leaseMs: 60_000, sweep: false,
+      served: [{ queue: 'default', workflow: 'greet', version: null, stamp: null }],
+    });
+    expect(runs.length).toBe(50);
+    const writes = runs.map(({ lease }) => settle(lease.runId, lease.epoch));
+    const settled = await insist(() => store.commit(writes));
+    expect(new Set(settled.answer.map(({ kind }) => kind))).not.toContain('lost');
+    const records = await store.readRuns(ids);
+    expect(records.filter(({ id, status, output }) => status === 'completed' && output.text === id).length)
+      .toBe(50);
+  });
+
+  test('keeps what was served before it broke off', async () => {
+    const store = new MemoryStore({ shuffle: { failures: 1 } });
+    await expect(store.startRuns([run('a'), run('b'), run('c')])).rejects.toThrow(DatabaseUnavailableError);
+    expect((await store.readRuns(['a', 'b', 'c'])).length).toBe(1);
+  });
+});
+
+describe('a transaction of the memory store', () => {
+  test('is committed when its body returns, and rolled back when it throws', async () => {
+    const store = new MemoryStore();
+    expect(await store.within(async (transaction) => {
+      await transaction.startRuns([run('a')]);
+      return 7;
+    })).toBe(7);
+    await expect(store.within(async (transaction) => {
+      await transaction.startRuns([run('b')]);
+      throw new Error('changed my mind');
+    })).rejects.toThrow('changed my mind');
+    expect((await store.readRuns(['a', 'b'])).map(({ id }) => id)).toEqual(['a']);
+  });
+
+  test('is of no use after its end', async () => {
+    const store = new MemoryStore();
+    const transaction = store.begin();
+    transaction.commit();
+    await expect(transaction.startRuns([run('a')])).rejects.toMatchObject({ code: 'NOT_A_TRANSACTION' });
+    expect(() => transaction.rollback()).toThrow(/has ended/);
+  });
+});
+
+test('its clock never goes back and never stands', async () => {
+  let now = 2e15;
+  const store = new MemoryStore({ now: () => (now -= 1_000) });
+  const answers = await store.startRuns(['a', 'b', 'c'].map(run));
+  const instants = answers.map((answer) => (answer.kind === 'created' ? answer.at : 0));
+  expect(instants).toEqual([2e15 - 1_000, 2e15 - 999, 2e15 - 998]);
+});
