@@ -110,7 +110,7 @@ export class Code {
     const { definition, runId } = this.#host;
     const ctx = makeContext({ ...contextFacts(this.#host), now: () => this.#host.now(), call: (r) => this.#call(r) });
     const body = async (): Promise<unknown> => definition.handler(ctx, parsed.value);
-    runInScope({ runId, step: null }, body).then(
+    runInScope({ runId, step: null, mistake: (fault) => this.#mistake(fault) }, body).then(
       (value) => this.#returned({ ok: true, value }),
       (error: unknown) => this.#returned({ ok: false, error }),
     );
@@ -156,8 +156,9 @@ export class Code {
     return call.promise;
   }
 
-  // A nested call comes from a step body, which runs outside of the window: the run must be told.
+  // Mistakes also come from step bodies, which run outside of the window: then the run must be told.
   #mistake(fault: faults.Fault): void {
+    if (this.fault !== null || this.#deaf) return;
     this.fault = fault;
     if (!this.#window) this.#host.strayed(fault.message);
   }

@@ -5,7 +5,7 @@
 //   C2. JSON alone where JSON alone carries the value (tag `json`), superjson otherwise (tag `superjson`).
 //   C3. Every failure is a PayloadError. Nothing read from a text reaches Object.prototype.
 //   C4. A text holds no NUL character and no lone surrogate, which databases refuse: JSON escapes both.
-import { difference } from './codec/difference.js';
+import { difference, unlike } from './codec/difference.js';
 import { isPlain } from './codec/plain.js';
 import { Refusal } from './codec/refusal.js';
 import { survey } from './codec/survey.js';
@@ -42,9 +42,7 @@ export function encode(value: unknown, what: string, limits: EncodeLimits = defa
   if (value === undefined) return nothing;
   let encoded: Encoded;
   try {
-    encoded = isPlain(value)
-      ? { codec: 'json', text: JSON.stringify(value) }
-      : { codec: 'superjson', text: encodeTree(value, what, limits) };
+    encoded = isPlain(value) ? encodePlain(value) : encodeTree(value, what, limits);
   } catch (error) {
     throw error instanceof PayloadError ? error : unwritable(error, what, limits);
   }
@@ -82,13 +80,32 @@ export function exceedsBytes({ text }: Encoded, bytes: number): boolean {
   return text.length > bytes || Buffer.byteLength(text) > bytes;
 }
 
-function encodeTree(value: unknown, what: string, limits: EncodeLimits): string {
+function encodePlain(value: unknown): Encoded {
+  // The type of JSON.stringify leaves undefined out: a Proxy may look plain and still answer to toJSON.
+  const text: unknown = JSON.stringify(value);
+  if (typeof text !== 'string') throw new TypeError('a Proxy turned itself into undefined');
+  return { codec: 'json', text };
+}
+
+function encodeTree(value: unknown, what: string, limits: EncodeLimits): Encoded {
   const shape = survey(value, limits.maximumBytes);
   if (shape instanceof Refusal) throw refused(shape, what, limits);
-  const text = writeTree(value, shape);
-  const loss = difference(value, readTree(text));
+  const encoded = { codec: 'superjson', text: writeTree(value, shape) } as const;
+  // What is too large is refused anyway.
+  if (exceedsBytes(encoded, limits.maximumBytes)) return encoded;
+  const loss = lossOf(value, encoded.text);
   if (loss !== undefined) throw refused(loss, what, limits);
-  return text;
+  return encoded;
+}
+
+function lossOf(value: unknown, text: string): Refusal | undefined {
+  let copy: unknown;
+  try {
+    copy = readTree(text);
+  } catch {
+    return unlike();
+  }
+  return difference(value, copy);
 }
 
 function refused(refusal: Refusal, what: string, limits: EncodeLimits): PayloadError {

@@ -1,4 +1,5 @@
 // A Connection is everything that a client and a worker need of a database, made by `connect()`.
+import type { Encoded } from './codec.js';
 import type { RunRecord, StartStore, Store } from './store.js';
 
 /** What happened in the database, told as a hint. Polling is the truth; hints only shorten waits. */
@@ -38,8 +39,8 @@ export interface LeaseKeeperOptions {
 export interface Adopter {
   /** The lease to give a new run of this workflow and queue, or null when the worker cannot take one now. */
   offer(workflow: string, queue: string): { claimId: string; leaseMs: number; version: string | null } | null;
-  /** What became of an offer: the run if it was created, null if not. */
-  adopt(claimId: string, run: AdoptedRun | null): void;
+  /** What became of an offer: the run if it was created, or that it was not, or that nobody knows. */
+  adopt(claimId: string, run: AdoptedRun | 'nothing' | 'unknown'): void;
 }
 
 /** A run that was born leased to this process. */
@@ -47,7 +48,8 @@ export interface AdoptedRun {
   readonly id: string;
   readonly workflow: string;
   readonly queue: string;
-  readonly input: { readonly codec: 'json' | 'superjson'; readonly text: string | null };
+  readonly version: string | null;
+  readonly input: Encoded;
   readonly epoch: number;
   readonly at: number;
 }

@@ -10,6 +10,7 @@ const hour = 60 * minute;
 const day = 24 * hour;
 const week = 7 * day;
 const longest = 36_525 * day;
+const longestText = 40;
 
 const units: ReadonlyMap<string, number> = new Map([
   ['ms', 1],
@@ -21,7 +22,7 @@ const units: ReadonlyMap<string, number> = new Map([
 ]);
 
 // What TypeScript takes for `${number}`, but for '0x10' and the like, which nobody means.
-const pattern = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?) ?([a-z]+)$/i;
+const pattern = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?) ?([a-z]+)$/i;
 
 /**
  * Milliseconds of a duration, rounded to whole ones. `what` names the option in the error. Throws
@@ -38,7 +39,7 @@ export function toMilliseconds(duration: Duration, what: string): number {
 
 // Takes `unknown` because callers without types exist.
 function parse(text: unknown): number | undefined {
-  if (typeof text !== 'string') return undefined;
+  if (typeof text !== 'string' || text.length > longestText) return undefined;
   const [, amount, name] = pattern.exec(text) ?? [];
   const unit = name === undefined ? undefined : units.get(name);
   return unit === undefined ? undefined : Number(amount) * unit;
@@ -51,7 +52,7 @@ function invalid(duration: unknown, what: string, problem: string): WorkflowErro
 }
 
 function quote(duration: unknown): string {
-  if (typeof duration === 'string') return `'${duration.slice(0, 60)}'`;
+  if (typeof duration === 'string') return `'${duration.slice(0, longestText)}'`;
   if (typeof duration === 'number' || duration === null) return String(duration);
   return `a value of type ${typeof duration}`;
 }

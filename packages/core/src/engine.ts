@@ -9,7 +9,7 @@ export { toMilliseconds } from './duration.js';
 export { type Env, type Timer, systemEnv } from './env.js';
 export { InvariantError, invariant } from './errors.js';
 export { publish } from './events.js';
-export { poisoned } from './faults.js';
+export { clientInWorkflow, poisoned } from './faults.js';
 export { LiveRun, type TurnEnded, type TurnHost, type TurnStart } from './live-run.js';
 export { consoleLogger } from './logger.js';
 export { checkName } from './names.js';

@@ -3,7 +3,7 @@ import { describeCall, type CallIdentity } from './journal.js';
 
 /** Why a run is parked: a stable code, and the sentence that follows "Run … is parked:". */
 export interface Fault {
-  readonly code: 'NONDETERMINISM' | 'FOREIGN_AWAIT' | 'UNAWAITED_CALL' | 'NESTED_CALL' | 'VALUE_UNREADABLE'
+  readonly code: 'NONDETERMINISM' | 'FOREIGN_AWAIT' | 'UNAWAITED_CALL' | 'NESTED_CALL' | 'CLIENT_IN_WORKFLOW' | 'VALUE_UNREADABLE'
     | 'POISONED';
   readonly message: string;
 }
@@ -46,6 +46,13 @@ export function nestedCall(call: CallIdentity, step: string): Fault {
       'workflow function, after the step',
   };
 }
+
+/** A client was used by the workflow function itself, outside of a step. */
+export const clientInWorkflow: Fault = {
+  code: 'CLIENT_IN_WORKFLOW',
+  message: 'its code called client.start outside of a step, which would start another run at every replay. Put it ' +
+    'into ctx.step, with an id',
+};
 
 /** The workflow function returned although nobody had subscribed to a call. */
 export function unawaitedCall(call: CallIdentity): Fault {

@@ -166,7 +166,7 @@ export class LiveRun implements CodeHost, PerformerHost {
     if (this.#phase !== 'live' || this.#outbox.ending) return;
     const { fault, outcome } = this.#code;
     if (this.#spoilt) this.#host.submit(this);
-    else if (fault !== null) this.#park(fault);
+    else if (fault !== null) this.park(fault);
     else if (outcome !== null) this.#conclude(outcome);
     else this.#advance();
   }
@@ -179,7 +179,7 @@ export class LiveRun implements CodeHost, PerformerHost {
   /** Code went on outside of its window. A memory that rests is not used again before that has been said. */
   strayed(what: string): void {
     if (this.#phase !== 'live' || this.#outbox.ending) this.#strayed ??= what;
-    else this.#park(this.#code.fault ?? faults.foreignAwait(what));
+    else this.park(this.#code.fault ?? faults.foreignAwait(what));
   }
 
   /** The code is at rest: show what is recorded, begin what was asked for, or rest. */
@@ -187,7 +187,7 @@ export class LiveRun implements CodeHost, PerformerHost {
     const next = this.journal.next;
     if (next !== undefined) {
       if (this.#code.open.has(next.place)) this.#host.deliver(this);
-      else this.#park(faults.callIsGone(next));
+      else this.park(faults.callIsGone(next));
     } else if (this.#answers.length > 0) {
       this.#host.deliver(this);
     } else if (this.#ahead && this.#code.fresh.some((call) => call.kind === 'step')) {
@@ -203,7 +203,7 @@ export class LiveRun implements CodeHost, PerformerHost {
       this.#caughtUp = true;
       const gone = this.journal.pending.find((kept) => !this.#code.open.has(kept.place));
       if (gone !== undefined) {
-        this.#park(faults.callIsGone(gone));
+        this.park(faults.callIsGone(gone));
         return;
       }
     }
@@ -249,13 +249,14 @@ export class LiveRun implements CodeHost, PerformerHost {
   #conclude(outcome: AttemptEnd): void {
     const lost = this.journal.undelivered().find((entry) => !this.#code.open.has(entry.place));
     const unawaited = this.#code.unawaited;
-    if (lost !== undefined) this.#park(faults.callIsGone(lost));
-    else if (outcome.ok && unawaited !== undefined) this.#park(faults.unawaitedCall(unawaited));
+    if (lost !== undefined) this.park(faults.callIsGone(lost));
+    else if (outcome.ok && unawaited !== undefined) this.park(faults.unawaitedCall(unawaited));
     else if (!outcome.ok || this.definition.output === null) this.#end(settlement(outcome));
     else void checkOutput(this.definition, outcome.value).then((checked) => this.#end(settlement(checked)));
   }
 
-  #park({ code, message }: faults.Fault): void {
+  /** Parks the run: a person must look at it. */
+  park({ code, message }: faults.Fault): void {
     const parked = new RunParkedError(code, `Run '${this.runId}' of workflow '${this.definition.name}' is ` +
       `parked: ${message}.`, { runId: this.runId });
     this.#end({ kind: 'park', reason: code, error: encodeError(parked) });
@@ -295,7 +296,7 @@ export class LiveRun implements CodeHost, PerformerHost {
     } else if (this.#performer.waiting) {
       this.#end(this.#performer.restEnd());
     } else if (this.#code.outcome === null) {
-      this.#park(faults.foreignRest);
+      this.park(faults.foreignRest);
     }
   }
 

@@ -56,6 +56,7 @@ export class MemoryStarts implements StartStore {
   /** Begins a transaction for starts; hand it to `Connection.within`. */
   begin(): MemoryTransaction {
     return new MemoryTransaction({
+      store: this,
       start: async (runs, pending) => {
         await this.roundTrip();
         return runs.map((run) => this.start(run, pending));

@@ -183,12 +183,13 @@ export class MemoryStore extends MemoryClaims implements Store {
     return { id, workflow, status: this.statusOf(run, now), generation, output, error, reason };
   }
 
-  /** Where a run stands, as shown to people. */
+  /** Where a run stands, as shown to people: what is due is pending, whoever had it before. */
   protected statusOf({ id, status }: RunRow, now: Instant): RunStatus {
     if (status !== 'live') return status;
     const row = this.tables.ready.get(id);
-    if (row === undefined || row.fresh) return 'pending';
-    return row.claim !== null && row.dueAt > now ? 'running' : 'waiting';
+    if (row === undefined || row.dueAt <= now) return 'pending';
+    if (row.claim !== null) return 'running';
+    return row.fresh ? 'pending' : 'waiting';
   }
 }
 

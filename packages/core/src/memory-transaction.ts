@@ -5,6 +5,7 @@ import type { NewRun, StartAnswer, StartStore } from './store.js';
 
 /** What the store does for a transaction; `pending` holds what it has inserted so far. */
 export interface TransactionHost {
+  readonly store: StartStore;
   start(runs: readonly NewRun[], pending: Map<string, NewRows>): Promise<readonly StartAnswer[]>;
   end(pending: ReadonlyMap<string, NewRows>, how: 'commit' | 'rollback'): void;
 }
@@ -17,6 +18,11 @@ export class MemoryTransaction implements StartStore {
 
   constructor(host: TransactionHost) {
     this.#host = host;
+  }
+
+  /** The store that it writes to. */
+  get store(): StartStore {
+    return this.#host.store;
   }
 
   /** Whether it can still be written in. */

@@ -9,6 +9,7 @@ import { encode, encodeError, exceedsBytes, byteLengthOf, type Encoded } from '.
 import type { CallRequest, StepRequest } from './context.js';
 import type { Env, Timer } from './env.js';
 import { publish } from './events.js';
+import type { Fault } from './faults.js';
 import type { Logger } from './logger.js';
 import type { Outbox } from './outbox.js';
 import { decideRetry, type RetryDecision } from './retry.js';
@@ -38,6 +39,8 @@ export interface PerformerHost {
   record(call: Call, answer: CallAnswer): void;
   /** Something is to be written, or nothing runs any more. */
   changed(): void;
+  /** The body of a step made a mistake that parks the run. */
+  park(fault: Fault): void;
   /** A wait seems to be over: ask the database what time it is. */
   askTime(): void;
 }
@@ -125,6 +128,10 @@ export class Performer implements AttemptHost {
     call.attempt++;
     this.#keep(call, decision, error);
     this.#host.changed();
+  }
+
+  mistake(fault: Fault): void {
+    this.#host.park(fault);
   }
 
   #encodeResult(call: Call, result: unknown, tookMs: number): CallAnswer {

@@ -1,11 +1,14 @@
 // Who is calling: the run or the step that the current code belongs to, by AsyncLocalStorage. Used to name
 // mistakes (a step inside a step, a client call inside a workflow), never to find a transaction.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Fault } from './faults.js';
 
 /** The run, and the step if code of a step is running. */
 export interface Scope {
   readonly runId: string;
   readonly step: string | null;
+  /** Parks the run: its code made a mistake that only the scope could tell. */
+  mistake(fault: Fault): void;
 }
 
 const scopes = new AsyncLocalStorage<Scope>();

@@ -5,7 +5,8 @@ import type { Env } from './env.js';
 import { StepTimeoutError } from './errors.js';
 import { publish } from './events.js';
 import type { Logger } from './logger.js';
-import { runInScope } from './scope.js';
+import type { Fault } from './faults.js';
+import { runInScope, type Scope } from './scope.js';
 
 /** How an attempt ended. */
 export type AttemptEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
@@ -16,6 +17,8 @@ export interface AttemptHost {
   readonly generation: number;
   readonly env: Env;
   readonly log: Logger;
+  /** The body made a mistake that parks the run. */
+  mistake(fault: Fault): void;
   /** Called once, unless the attempt was given up before. */
   attemptEnded(call: Call, end: AttemptEnd, tookMs: number): void;
 }
@@ -45,7 +48,7 @@ export function beginAttempt(host: AttemptHost, call: Call, request: StepRequest
   const info = stepInfo(host, call, attempt);
   let result: unknown;
   try {
-    result = runInScope({ runId: host.runId, step: call.name }, () => request.body(info));
+    result = runInScope(scopeOf(host, call.name), () => request.body(info));
   } catch (error) {
     finish({ ok: false, error }, mine);
     return;
@@ -55,6 +58,10 @@ export function beginAttempt(host: AttemptHost, call: Call, request: StepRequest
   } else {
     finish({ ok: true, value: result }, mine);
   }
+}
+
+function scopeOf(host: AttemptHost, step: string): Scope {
+  return { runId: host.runId, step, mistake: (fault) => host.mistake(fault) };
 }
 
 function stepInfo(host: AttemptHost, call: Call, attempt: number): StepInfo {

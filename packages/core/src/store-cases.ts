@@ -15,6 +15,6 @@ export type { StoreCase, StoreWorld } from './store-cases/store-world.js';
 
 /** Every case. Give each a world of its own: `for (const { name, run } of storeCases) test(name, …)`. */
 export const storeCases: readonly StoreCase[] = [
-  ...startCases, ...claimCases, ...fenceCases, ...entryCases, ...restCases, ...quarantineCases, ...reissueCases,
-  ...lockCases, ...readCases,
+  ...startCases, ...claimCases, ...fenceCases, ...entryCases, ...restCases, ...quarantineCases,
+  ...reissueCases, ...lockCases, ...readCases,
 ];

@@ -1,1 +1,2 @@
-export {};
+// What applications import.
+export { createWorker, type Worker, type WorkerHealth, type WorkerOptions } from './worker.js';

@@ -65,12 +65,12 @@ function foreignName(prototype: object): string | undefined {
   return source === `function ${constructor.name}() { [native code] }` ? constructor.name : undefined;
 }
 
-/** Name of the class of anything, for a message. Never throws. */
+/** The class of anything, for a message: "class Order". Never throws. */
 export function classNameOf(value: object): string {
   try {
     const name: unknown = (value.constructor as unknown as { name: unknown }).name;
-    return typeof name === 'string' && name !== '' ? name.slice(0, 80) : 'without a name';
+    return typeof name === 'string' && name !== '' ? `class ${name.slice(0, 80)}` : 'a class without a name';
   } catch {
-    return 'without a name';
+    return 'a class without a name';
   }
 }

@@ -22,14 +22,14 @@ export function difference(original: unknown, copy: unknown): Refusal | undefine
 
 function compare(original: unknown, copy: unknown, pairs: Pairs): Refusal | undefined {
   if (typeof original !== 'object' || original === null || typeof copy !== 'object' || copy === null) {
-    return Object.is(original, copy) ? undefined : changed();
+    return Object.is(original, copy) ? undefined : unlike();
   }
   const known = pairs.copies.get(original);
-  if (known !== undefined || pairs.originals.has(copy)) return known === copy ? undefined : changed();
+  if (known !== undefined || pairs.originals.has(copy)) return known === copy ? undefined : unlike();
   pairs.copies.set(original, copy);
   pairs.originals.set(copy, original);
   const name = builtinOf(original);
-  if (name === undefined || builtinOf(copy) !== name) return changed();
+  if (name === undefined || builtinOf(copy) !== name) return unlike();
   return compareObjects(name, [original, copy], pairs);
 }
 
@@ -39,7 +39,7 @@ function compareObjects(name: string, [one, other]: [object, object], pairs: Pai
     case 'Bare':
       return compareEntries(Object.entries(one), Object.entries(other), pairs);
     case 'Error':
-      return errorClassOf(one) !== errorClassOf(other) ? changed()
+      return errorClassOf(one) !== errorClassOf(other) ? unlike()
         : compareEntries(sorted(errorMembers(one)), sorted(errorMembers(other)), pairs);
     case 'Array':
       return compareLists([one as unknown[], other as unknown[]], memberStep, pairs);
@@ -48,17 +48,17 @@ function compareObjects(name: string, [one, other]: [object, object], pairs: Pai
     case 'Map':
       return compareMaps(one as Map<unknown, unknown>, other as Map<unknown, unknown>, pairs);
     default:
-      return sameLeaf(name, one, other) ? undefined : changed();
+      return sameLeaf(name, one, other) ? undefined : unlike();
   }
 }
 
 type Entries = ReadonlyArray<readonly [key: string, value: unknown]>;
 
 function compareEntries(original: Entries, copy: Entries, pairs: Pairs): Refusal | undefined {
-  if (original.length !== copy.length) return changed();
+  if (original.length !== copy.length) return unlike();
   for (const [index, [key, value]] of original.entries()) {
     const match = copy[index];
-    if (match === undefined || match[0] !== key) return changed().under(memberStep(key));
+    if (match === undefined || match[0] !== key) return unlike().under(memberStep(key));
     const refusal = compare(value, match[1], pairs);
     if (refusal !== undefined) return refusal.under(memberStep(key));
   }
@@ -68,7 +68,7 @@ function compareEntries(original: Entries, copy: Entries, pairs: Pairs): Refusal
 function compareLists(
   [original, copy]: [readonly unknown[], readonly unknown[]], step: (index: number) => string, pairs: Pairs,
 ): Refusal | undefined {
-  if (original.length !== copy.length) return changed();
+  if (original.length !== copy.length) return unlike();
   for (const [index, value] of original.entries()) {
     const refusal = compare(value, copy[index], pairs);
     if (refusal !== undefined) return refusal.under(step(index));
@@ -108,7 +108,8 @@ function valueStep(index: number): string {
   return placeStep('values', index);
 }
 
-function changed(): Refusal {
+/** The refusal of a value, or of a part of one, that does not come back as it was. */
+export function unlike(): Refusal {
   return new Refusal('not the same after it was written and read back',
     'This is a bug of perdure: please report it with the value. Until then, return a simpler form of it.');
 }

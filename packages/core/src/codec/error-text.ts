@@ -15,6 +15,8 @@ import { isPlain } from './plain.js';
 const maximumBytes = 16_384;
 const deepestCause = 5;
 const mostErrors = 10;
+// An error in less room than this would say nothing.
+const leastShare = 64;
 const mostFields = 32;
 const apart: ReadonlySet<string> = new Set(['name', 'message', 'stack', 'cause']);
 
@@ -106,7 +108,8 @@ function writeInner(error: object, written: Written, place: Place): Written {
 }
 
 function isWorth(inner: unknown, place: Place): boolean {
-  return place.around.length <= deepestCause && !place.around.includes(inner);
+  if (place.around.length > deepestCause || place.share < leastShare) return false;
+  return !place.around.includes(inner);
 }
 
 function writePart(inner: unknown, place: Place): Written {
@@ -135,14 +138,9 @@ function nameOf(error: object, className: string): string {
 }
 
 function describe(value: unknown): string {
-  switch (typeof value) {
-    case 'object':
-      return value === null ? 'null' : 'An object';
-    case 'function':
-      return 'A function';
-    default:
-      return `The ${typeof value} ${String(value)}`;
-  }
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'object') return 'An object';
+  return typeof value === 'function' ? 'A function' : `The ${typeof value} ${String(value)}`;
 }
 
 function isSmall(value: unknown, place: Place): boolean {
@@ -166,10 +164,10 @@ function attempt<T>(action: () => T): T | undefined {
 }
 
 function readError(data: unknown, depth: number): Error {
-  if (typeof data !== 'object' || data === null || depth > deepestCause + 1) throw new TypeError('no error');
   const { class: className = 'Error', name, message, stack, fields, cause, errors } = data as Written;
+  if (typeof message !== 'string' || depth > deepestCause + 1) throw new TypeError('an error was expected');
   const error = newError(className);
-  setErrorMember(error, 'message', String(message));
+  setErrorMember(error, 'message', message);
   if (stack !== undefined) setErrorMember(error, 'stack', String(stack));
   for (const [key, value] of Object.entries(fields ?? {})) {
     if (!apart.has(key)) setErrorMember(error, key, value);

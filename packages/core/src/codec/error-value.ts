@@ -3,6 +3,7 @@
 //   V1. An error comes back as an instance of the nearest built-in class (TypeError, AggregateError, …)
 //       with its own `name`; classes of the application are not restored, as with errors that were thrown.
 //   V2. Members that are neither enumerable nor a standard one are the runtime's own and are left out.
+//   V3. message, stack, cause and errors come back not enumerable, the way the constructors set them.
 
 const errorClasses = [
   Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError,
@@ -39,9 +40,20 @@ export function errorKeys(error: object): string[] {
 export function errorMembers(error: object): Array<[key: string, value: unknown]> {
   const members = errorKeys(error).map((key): [string, unknown] => (
     [key, Object.getOwnPropertyDescriptor(error, key)?.value]));
-  const { stack } = error as { stack?: unknown };
-  if (typeof stack === 'string') members.push(['stack', stack]);
+  const stack = stackOf(error);
+  if (stack !== undefined) members.push(['stack', stack]);
   return members;
+}
+
+// The stack becomes a text when it is first read, by code that an application may replace and that prints the error:
+// for an error with a member `toString` it may throw.
+function stackOf(error: object): string | undefined {
+  try {
+    const { stack } = error as { stack?: unknown };
+    return typeof stack === 'string' ? stack : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A new error of a built-in class without members of its own, to be filled with `setErrorMember`. */
@@ -54,7 +66,7 @@ export function newError(className: string): Error {
   return error;
 }
 
-/** Sets one member the way the language does: message, stack, cause and errors are not enumerable. */
+/** Sets one member the way the language does (V3). */
 export function setErrorMember(error: Error, key: string, value: unknown): void {
   const enumerable = !hidden.has(key);
   Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable });

@@ -24,8 +24,8 @@ interface Walk {
   bytesLeft: number;
 }
 
-// superjson walks recursively and copies the path at every level, so it is given shallow trees only.
-const deepestTree = 64;
+/** How deep a tree may be: superjson walks recursively and copies the path at every level. */
+export const deepestTree = 64;
 const superjsonRefuses: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 const plainAdvice = 'Use plain data made from it: objects, arrays, strings, numbers, Date, Map, Set, bytes.';
 
@@ -163,5 +163,5 @@ function extraMember(value: object, allowed?: string): Refusal | undefined {
 
 function unknownClass(value: object): Refusal {
   if (types.isPromise(value)) return new Refusal('a Promise', 'Await it first: its value can be stored.');
-  return new Refusal(`an instance of class ${classNameOf(value)}`, plainAdvice);
+  return new Refusal(`an instance of ${classNameOf(value)}`, plainAdvice);
 }

@@ -12,7 +12,7 @@ import { SuperJSON, type SuperJSONResult } from 'superjson';
 import { builtinOf } from './builtin.js';
 import { errorClassOf, errorMembers, newError, setErrorMember } from './error-value.js';
 import { readLeaf, writeLeaf } from './leaf.js';
-import type { Shape } from './survey.js';
+import { deepestTree, type Shape } from './survey.js';
 import { readTable, setMember, writeTable } from './table.js';
 
 type Json = SuperJSONResult['json'];
@@ -79,7 +79,9 @@ tree.registerCustom<object, Json>({
 
 /** The text of a value that passed `survey`, in the shape that it named. */
 export function writeTree(value: unknown, shape: Shape): string {
-  return JSON.stringify(tree.serialize(shape === 'table' ? new Table(value as object) : value));
+  const { json, meta } = tree.serialize(shape === 'table' ? new Table(value as object) : value);
+  // In a tree, superjson finds references only between equal bigints and between NaNs, where they say nothing (J2).
+  return JSON.stringify(meta?.values === undefined ? { json } : { json, meta: { values: meta.values, v: 1 } });
 }
 
 /** Reads what `writeTree` wrote. Throws an error of any class when the text is broken. */
@@ -92,5 +94,21 @@ export function readTree(text: string): unknown {
   if (meta !== undefined && (meta.v !== 1 || meta.referentialEqualities !== undefined)) {
     throw new TypeError('its member "meta" is not one that the engine writes');
   }
+  if (meta !== undefined) checkNotes(meta.values, 0);
   return tree.deserialize(written as SuperJSONResult, { inPlace: true });
+}
+
+// An object with notes on itself and on its members takes two levels of them.
+const deepestNotes = 2 * deepestTree + 2;
+
+// superjson takes the notes on types as they are: a string among them would send it round and round.
+function checkNotes(notes: unknown, depth: number): void {
+  if (typeof notes !== 'object' || notes === null || depth > deepestNotes) throw new TypeError('notes were expected');
+  if (!Array.isArray(notes)) {
+    for (const inner of Object.values(notes)) checkNotes(inner, depth + 1);
+  } else if (notes.length > 1) {
+    const inner: unknown = notes[1];
+    if (Array.isArray(inner)) throw new TypeError('notes on members were expected');
+    checkNotes(inner, depth + 1);
+  }
 }

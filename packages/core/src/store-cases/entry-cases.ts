@@ -6,8 +6,8 @@ import type { StoreCase } from './store-world.js';
 
 const tenYearsMs = 10 * 365 * 86_400_000;
 
-function recorded({ delayMs: _, atMs: __, ...call }: NewPendingCall, dueAt: number): RecordedCall {
-  return { ...call, dueAt };
+function recorded({ place, kind, name, attempt, error }: NewPendingCall, dueAt: number): RecordedCall {
+  return { place, kind, name, attempt, error, dueAt };
 }
 
 /** What commit promises of entries and calls. */

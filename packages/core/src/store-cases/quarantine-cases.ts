@@ -17,7 +17,7 @@ export const quarantineCases: readonly StoreCase[] = [
     await scene.claim();
     await scene.answered('lost', ending(lost, ends.settle()));
     await scene.answered('lost', ending(lost, ends.renew()));
-    assert.equal(await scene.status('a'), 'waiting');
+    assert.equal(await scene.status('a'), 'pending');
   }),
   promise('quarantine: a claim has one suspect at most, and others beside it', async (scene) => {
     const suspects = ['a', 'b', 'c'];

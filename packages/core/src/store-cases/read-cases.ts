@@ -23,8 +23,12 @@ export const readCases: readonly StoreCase[] = [
     await scene.start('b', { delayMs: longMs });
     assert.equal(await scene.status('b'), 'pending');
     await scene.store.wake(['a']);
+    assert.equal(await scene.status('a'), 'pending');
     await scene.done(ending(await scene.claimOne('a'), ends.park()));
     assert.equal(await scene.status('a'), 'parked');
+    await scene.claimed('c');
+    await scene.world.expireLease('c');
+    assert.equal(await scene.status('c'), 'pending');
   }),
   promise('reads: a settled run shows its outcome', async (scene) => {
     const output = { codec: 'superjson', text: '{"json":"x"}' } as const;

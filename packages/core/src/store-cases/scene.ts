@@ -56,10 +56,15 @@ export function newRun(id: string, more: Partial<NewRun> = {}): NewRun {
   return { id, workflow: served.workflow, queue: served.queue, input: json(`"input of ${id}"`), ...more };
 }
 
-/** A wish for runs. */
-export function request(claimId: string, more: Partial<ClaimRequest> = {}): ClaimRequest {
+/** A claim id of this name, in the form in which the engine makes them: 128 bits in hexadecimal. */
+export function claimId(name: string): string {
+  return Buffer.from(name).toString('hex').padEnd(32, '0').slice(0, 32);
+}
+
+/** A wish for runs, under the claim id of this name. */
+export function request(claim: string, more: Partial<ClaimRequest> = {}): ClaimRequest {
   return {
-    claimId, served: [served], limit: 100, suspects: false, leaseMs: longMs, sweep: true, ...more,
+    claimId: claimId(claim), served: [served], limit: 100, suspects: false, leaseMs: longMs, sweep: true, ...more,
   };
 }
 

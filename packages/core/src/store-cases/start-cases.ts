@@ -1,7 +1,9 @@
 // Starts: the id is the idempotency key, and a start is all there or not at all.
 import assert from 'node:assert/strict';
 import { partOf } from '../part.js';
-import { ends, ending, idsOf, json, longMs, newRun, only, promise, served, write } from './scene.js';
+import {
+  claimId, ends, ending, idsOf, json, longMs, newRun, only, promise, request, served, write,
+} from './scene.js';
 import type { StoreCase } from './store-world.js';
 
 /** What startRuns promises. */
@@ -80,14 +82,12 @@ export const startCases: readonly StoreCase[] = [
     await scene.claimOne('a');
   }),
   promise('start: a run born leased belongs to its claim id from the first moment', async (scene) => {
-    const lease = { claimId: 'born', leaseMs: longMs, version: 'v1' };
+    const lease = { claimId: claimId('born'), leaseMs: longMs, version: 'v1' };
     const { epoch, at } = await scene.start('a', { lease });
     assert.ok(at > 0);
     assert.equal(await scene.status('a'), 'running');
     assert.deepEqual(await scene.claimIds({ served: [served, { ...served, version: 'v1' }] }), []);
-    const { runs } = await scene.store.recall({
-      claimId: 'born', served: [served], limit: 1, suspects: false, leaseMs: longMs, sweep: false,
-    });
+    const { runs } = await scene.store.recall(request('born', { served: [{ ...served, version: 'v1' }] }));
     const run = only(runs);
     assert.equal(run.lease.epoch, epoch);
     assert.equal(run.version, 'v1');
@@ -95,7 +95,7 @@ export const startCases: readonly StoreCase[] = [
     await scene.answered('done', ending(run, ends.settle()));
   }),
   promise('start: a run born leased falls due when its lease ends', async (scene) => {
-    const lease = { claimId: 'born', leaseMs: longMs, version: null };
+    const lease = { claimId: claimId('born'), leaseMs: longMs, version: null };
     const { at, epoch } = await scene.start('a', { lease });
     assert.equal(await scene.nextDue(), at + longMs * 1_000);
     const run = await scene.suspect('a');
@@ -104,9 +104,9 @@ export const startCases: readonly StoreCase[] = [
     await scene.answered('lost', write({ ...run.lease, epoch }, { end: ends.settle() }));
   }),
   promise('start: an id that was born leased and is started again stays leased', async (scene) => {
-    const lease = { claimId: 'born', leaseMs: longMs, version: null };
+    const lease = { claimId: claimId('born'), leaseMs: longMs, version: null };
     const { epoch } = await scene.start('a', { lease });
-    const again = await scene.store.startRuns([newRun('a', { lease: { ...lease, claimId: 'other' } })]);
+    const again = await scene.store.startRuns([newRun('a', { lease: { ...lease, claimId: claimId('other') } })]);
     assert.equal(only(again).kind, 'exists');
     const owner = { runId: 'a', generation: 1, part: partOf('a'), epoch };
     await scene.answered('done', ending(owner, ends.settle()));

@@ -78,6 +78,8 @@ export class Session implements Runner {
 
   async #query(query: pg.QueryArrayConfig): Promise<readonly Row[]> {
     const client = await this.#connected();
+    // A connection holds the process only while somebody waits for its answer.
+    holding(client).ref();
     const timer = this.#env.after(this.#options.deadlineMs, () => destroy(client));
     try {
       const result = await client.query<unknown[]>(query);
@@ -86,6 +88,7 @@ export class Session implements Runner {
       throw unavailable(error, this.#options.deadlineMs);
     } finally {
       timer.cancel();
+      holding(client).unref();
     }
   }
 
@@ -125,8 +128,20 @@ export class Session implements Runner {
     this.#closed = true;
     const client = await this.#client?.catch(() => undefined);
     this.#client = null;
-    await client?.end().catch(() => undefined);
+    if (client === undefined) return;
+    holding(client).ref();
+    await client.end().catch(() => undefined);
   }
+}
+
+// Methods of the driver's Client that its type declarations leave out.
+interface Holding {
+  ref(): void;
+  unref(): void;
+}
+
+function holding(client: pg.Client): Holding {
+  return client as unknown as Holding;
 }
 
 interface Destroyable {

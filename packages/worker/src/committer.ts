@@ -1,0 +1,113 @@
+// Group commit: while one commit is under way, what all runs want to write gathers for the next one.
+//
+//   C1. A run has one write under way at a time; its answer comes before its next write is taken.
+//   C2. An error of the database means "not known": the same batch is sent again, whole, until it is
+//       answered.
+//   C3. A busy item is sent again apart from the others, so that a stranger's lock on one run stalls that run
+//       alone.
+//   C4. An empty committer flushes at the next turn of the loop; nothing waits for company.
+import type { Env, LiveRun, Store, TurnAnswer, TurnWrite } from '@perdure/core/engine';
+import { commitsUnderWay, largestBatch } from './defaults.js';
+import type { Outage } from './outage.js';
+
+interface Item {
+  readonly run: LiveRun;
+  readonly write: TurnWrite;
+}
+
+const firstBusyPauseMs = 5;
+const longestBusyPauseMs = 200;
+
+/** The committer of one worker. */
+export class Committer {
+  readonly #store: Store;
+  readonly #env: Env;
+  readonly #outage: Outage;
+  readonly #afterWrite: (run: LiveRun) => void;
+  readonly #queue = new Set<LiveRun>();
+  #underWay = 0;
+  #scheduled = false;
+
+  constructor(store: Store, env: Env, hooks: { outage: Outage; afterWrite: (run: LiveRun) => void }) {
+    this.#store = store;
+    this.#env = env;
+    this.#outage = hooks.outage;
+    this.#afterWrite = hooks.afterWrite;
+  }
+
+  /** The run has something to write. */
+  submit(run: LiveRun): void {
+    this.#queue.add(run);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#env.nextTurn(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    while (this.#underWay < commitsUnderWay && this.#queue.size > 0) {
+      const batch = this.#gather();
+      if (batch.length === 0) return;
+      this.#underWay++;
+      void this.#send(batch).then(() => {
+        this.#underWay--;
+        this.#flush();
+      });
+    }
+  }
+
+  #gather(): Item[] {
+    const batch: Item[] = [];
+    for (const run of this.#queue) {
+      if (batch.length === largestBatch) break;
+      this.#queue.delete(run);
+      const write = run.takeWrite();
+      if (write !== null) batch.push({ run, write });
+    }
+    return batch;
+  }
+
+  async #send(batch: readonly Item[]): Promise<void> {
+    const busy = this.#answer(batch, await this.#commit(batch));
+    if (busy.length > 0) void this.#sendBusy(busy);
+  }
+
+  async #sendBusy(items: readonly Item[]): Promise<void> {
+    let busy = items;
+    for (let pauseMs = firstBusyPauseMs; busy.length > 0; pauseMs = Math.min(pauseMs * 2, longestBusyPauseMs)) {
+      await this.#env.sleep(pauseMs);
+      busy = this.#answer(busy, await this.#commit(busy));
+    }
+  }
+
+  async #commit(batch: readonly Item[]): Promise<readonly TurnAnswer[]> {
+    const writes = batch.map((item) => item.write);
+    for (;;) {
+      try {
+        const answers = await this.#store.commit(writes);
+        this.#outage.over();
+        return answers;
+      } catch (error) {
+        await this.#outage.pause(error);
+      }
+    }
+  }
+
+  /** Hands the answers to their runs; returns the items that are to be sent again. */
+  #answer(batch: readonly Item[], answers: readonly TurnAnswer[]): Item[] {
+    const busy: Item[] = [];
+    for (const [index, item] of batch.entries()) {
+      const answer = answers[index];
+      if (answer === undefined || answer.kind === 'busy') {
+        busy.push(item);
+        continue;
+      }
+      item.run.written(answer);
+      if (item.run.hasWrites) this.submit(item.run);
+      this.#afterWrite(item.run);
+    }
+    return busy;
+  }
+}

@@ -1,0 +1,45 @@
+// What a worker does while its database does not answer: it waits without limit, and says so once.
+import { publish, type Env } from '@perdure/core/engine';
+import type { Logger } from '@perdure/core';
+
+const firstPauseMs = 50;
+const longestPauseMs = 1_000;
+
+/** The outage of one worker, if there is one. */
+export class Outage {
+  readonly #env: Env;
+  readonly #log: Logger;
+  #since: number | null = null;
+  #pauseMs = firstPauseMs;
+
+  constructor(env: Env, log: Logger) {
+    this.#env = env;
+    this.#log = log;
+  }
+
+  get on(): boolean {
+    return this.#since !== null;
+  }
+
+  /** A statement had no answer: says so if that is new, and pauses before the next try. */
+  async pause(error: unknown): Promise<void> {
+    if (this.#since === null) {
+      this.#since = this.#env.monotonic();
+      publish('perdure:database.unavailable', () => ({ error }));
+      this.#log.warn('The database does not answer; waiting for it.', { error: String(error) });
+    }
+    const jitter = 0.5 + this.#env.random() / 2;
+    await this.#env.sleep(this.#pauseMs * jitter);
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+  }
+
+  /** A statement had its answer. */
+  over(): void {
+    if (this.#since === null) return;
+    const afterMs = this.#env.monotonic() - this.#since;
+    this.#since = null;
+    this.#pauseMs = firstPauseMs;
+    publish('perdure:database.back', () => ({ afterMs }));
+    this.#log.info('The database answers again.', { afterMs: Math.round(afterMs) });
+  }
+}

@@ -1,0 +1,177 @@
+// Looks for runs: asks for as many as there are free slots, as soon as it pays, and sleeps in between.
+//
+//   L1. Polling is the truth. Hints, known due times and freed slots only end a pause early.
+//   L2. A claim whose answer was lost is recalled under its id for as long as its lease may last.
+import type { ClaimAnswer, ClaimRequest, Env, Served, Store } from '@perdure/core/engine';
+import { firstPauseMs, idlePollMs, largestClaim } from './defaults.js';
+import type { Outage } from './outage.js';
+import type { Turns } from './turns.js';
+
+/** What a poller works with. */
+export interface PollerOptions {
+  readonly env: Env;
+  readonly store: Store;
+  readonly outage: Outage;
+  readonly turns: Turns;
+  readonly served: readonly Served[];
+  readonly concurrency: number;
+  readonly leaseMs: number;
+}
+
+interface LostClaim {
+  readonly request: ClaimRequest;
+  readonly until: number;
+}
+
+/** The poller of one worker. */
+export class Poller {
+  readonly #options: PollerOptions;
+  readonly #env: Env;
+  #lost: LostClaim[] = [];
+  #stopped = false;
+  #running: Promise<void> | null = null;
+  #wake: AbortController | null = null;
+  #poked = false;
+  #pauseMs = firstPauseMs;
+  #sweptAt = -Infinity;
+  #polledAt: number | null = null;
+  #dueAt = Infinity;
+  #reserved = 0;
+  #foundEmpty = false;
+
+  constructor(options: PollerOptions) {
+    this.#options = options;
+    this.#env = options.env;
+  }
+
+  /** When the last look ended, by this machine's clock. */
+  get polledAt(): number | null {
+    return this.#polledAt;
+  }
+
+  /** Whether a run can be taken at its birth: a slot is free, and nothing that is due stands in line. */
+  get mayAdopt(): boolean {
+    return !this.#stopped && this.#foundEmpty && this.free > 0;
+  }
+
+  get free(): number {
+    return this.#options.concurrency - this.#options.turns.size - this.#reserved;
+  }
+
+  /** Keeps slots for runs that are being born. */
+  reserve(slots: number): void {
+    this.#reserved += slots;
+  }
+
+  start(): void {
+    this.#running ??= this.#loop();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.poke();
+    await this.#running;
+  }
+
+  /** Something may be due: ends the pause. */
+  poke(): void {
+    this.#poked = true;
+    this.#pauseMs = firstPauseMs;
+    this.#wake?.abort();
+  }
+
+  /** A slot is free: worth a look only if the last one left something behind. */
+  freed(): void {
+    if (!this.#foundEmpty) this.#wake?.abort();
+  }
+
+  /** A run is known to be due in `ms`. */
+  dueIn(ms: number): void {
+    const at = this.#env.monotonic() + ms;
+    if (at >= this.#dueAt) return;
+    this.#dueAt = at;
+    this.#wake?.abort();
+  }
+
+  /** A claim under this id may have succeeded without our knowing. */
+  recallLater(claimId: string): void {
+    this.#lost.push({ request: this.#request(0, claimId), until: this.#env.monotonic() + 2 * this.#options.leaseMs });
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#look();
+        this.#options.outage.over();
+      } catch (error) {
+        await this.#options.outage.pause(error);
+        continue;
+      }
+      if (!this.#stopped) await this.#pause();
+    }
+  }
+
+  // Worth a round trip only if it can bring something: a quarter of the slots, or all that is free when idle.
+  get #wanted(): number {
+    const { free } = this;
+    return free >= this.#options.concurrency / 4 || this.#foundEmpty ? Math.min(free, largestClaim) : 0;
+  }
+
+  async #look(): Promise<void> {
+    const sweep = this.#env.monotonic() - this.#sweptAt >= idlePollMs;
+    if (sweep) await this.#recallLost();
+    const limit = sweep ? Math.min(this.free, largestClaim) : this.#wanted;
+    if (limit <= 0) {
+      this.#foundEmpty = false;
+      return;
+    }
+    this.#poked = false;
+    this.#dueAt = Infinity;
+    const request = { ...this.#request(limit, this.#env.newToken()), sweep };
+    const answer = await this.#claim(request);
+    this.#polledAt = this.#env.wallTime();
+    if (sweep) this.#sweptAt = this.#env.monotonic();
+    if (answer.nextDueAt !== null) this.dueIn((answer.nextDueAt - answer.at) / 1_000);
+    this.#foundEmpty = answer.runs.length < limit;
+    if (answer.runs.length > 0) this.#pauseMs = firstPauseMs;
+    await this.#options.turns.begin(answer.runs, answer.at);
+  }
+
+  #request(limit: number, claimId: string): ClaimRequest {
+    const { served, leaseMs, turns } = this.#options;
+    return { claimId, served, limit, leaseMs, suspects: turns.quarantine.free, sweep: false };
+  }
+
+  async #claim(request: ClaimRequest): Promise<ClaimAnswer> {
+    try {
+      return await this.#options.store.claim(request);
+    } catch (error) {
+      this.recallLater(request.claimId);
+      throw error;
+    }
+  }
+
+  async #recallLost(): Promise<void> {
+    const now = this.#env.monotonic();
+    this.#lost = this.#lost.filter((lost) => lost.until > now);
+    for (const { request } of this.#lost) {
+      const answer = await this.#options.store.recall(request);
+      const held = new Map([...this.#options.turns.live].map((run) => [run.runId, run.lease.epoch]));
+      const news = answer.runs.filter((run) => held.get(run.lease.runId) !== run.lease.epoch);
+      await this.#options.turns.begin(news, answer.at);
+    }
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#poked && this.#wanted > 0) return;
+    if (!this.#foundEmpty && this.#wanted > 0) return;
+    const now = this.#env.monotonic();
+    const jitter = 0.9 + this.#env.random() / 10;
+    const untilSweep = this.#sweptAt + idlePollMs - now;
+    const pauseMs = Math.max(0, Math.min(this.#pauseMs * jitter, this.#dueAt - now, untilSweep * jitter));
+    this.#pauseMs = Math.min(this.#pauseMs * 2, idlePollMs);
+    this.#wake = new AbortController();
+    await this.#env.sleep(pauseMs, this.#wake.signal);
+    this.#wake = null;
+  }
+}

@@ -1,0 +1,226 @@
+// The runs that a worker holds: those it drives, and those that rest in its memory.
+//
+//   U1. A resting run is continued from memory only if the epoch before its new claim is the one its rest
+//       wrote.
+//   U2. Eviction is always safe: what is forgotten is replayed.
+//   U3. A claim of a run that is still driven here means that its old lease is gone.
+import {
+  LiveRun, nothing, Pump, publish, type ClaimedRun, type Env, type History, type Instant, type RunRecord, type Store,
+  type TurnEnded, type TurnHost, type TurnWrite, type WorkflowDefinition,
+} from '@perdure/core/engine';
+import type { Logger } from '@perdure/core';
+import { Committer } from './committer.js';
+import { restingRuns } from './defaults.js';
+import type { Outage } from './outage.js';
+import { Quarantine } from './quarantine.js';
+
+/** What the turns of a worker need of it. */
+export interface TurnsOptions {
+  readonly env: Env;
+  readonly log: Logger;
+  readonly leaseMs: number;
+  readonly store: Store;
+  readonly outage: Outage;
+  readonly definitions: ReadonlyMap<string, WorkflowDefinition>;
+  /** A slot, or the quarantine, is free. */
+  freed(): void;
+  /** A run rests here, due in so many milliseconds at the earliest. */
+  dueIn(ms: number): void;
+  /** Runs settled, durably. */
+  settled(runs: readonly RunRecord[]): void;
+}
+
+const noHistory: History = { entries: [], calls: [] };
+
+/** The runs of one worker. */
+export class Turns implements TurnHost {
+  readonly env: Env;
+  readonly log: Logger;
+  readonly leaseMs: number;
+  readonly quarantine: Quarantine;
+  readonly #options: TurnsOptions;
+  readonly #pump: Pump;
+  readonly #committer: Committer;
+  readonly #live = new Map<string, LiveRun>();
+  readonly #resting = new Map<string, LiveRun>();
+  readonly #renewedAt = new WeakMap<LiveRun, number>();
+  #settled: RunRecord[] = [];
+  #stopping = false;
+  #blocked = '';
+
+  constructor(options: TurnsOptions) {
+    this.env = options.env;
+    this.log = options.log;
+    this.leaseMs = options.leaseMs;
+    this.#options = options;
+    this.#pump = new Pump(options.env);
+    this.quarantine = new Quarantine(options.env, () => options.freed());
+    this.#committer = new Committer(options.store, options.env, {
+      outage: options.outage, afterWrite: (run) => this.quarantine.review(run, false),
+    });
+  }
+
+  /** How many runs are driven. */
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** The runs that are driven. */
+  get live(): Iterable<LiveRun> {
+    return this.#live.values();
+  }
+
+  deliver(run: LiveRun): void {
+    this.#pump.deliver(run);
+  }
+
+  submit(run: LiveRun): void {
+    this.#committer.submit(run);
+  }
+
+  /** Begins or continues claimed runs. */
+  async begin(claimed: readonly ClaimedRun[], at: Instant): Promise<void> {
+    const unread: ClaimedRun[] = [];
+    for (const claim of claimed) {
+      publish('perdure:run.claimed', () => ({
+        runId: claim.lease.runId, workflow: claim.workflow, epoch: claim.lease.epoch, fresh: claim.fresh,
+        strikes: claim.strikes,
+      }));
+      this.#live.get(claim.lease.runId)?.lose();
+      const resting = this.#resting.get(claim.lease.runId);
+      this.#resting.delete(claim.lease.runId);
+      if (resting !== undefined && resting.restedEpoch === claim.before) this.#resume(resting, claim, at);
+      else if (claim.fresh) this.#open(claim, noHistory, at);
+      else unread.push(claim);
+    }
+    if (unread.length > 0) await this.#read(unread, at);
+  }
+
+  #resume(run: LiveRun, claim: ClaimedRun, at: Instant): void {
+    this.#hold(run);
+    run.resume(claim, at);
+    this.#admit(run);
+  }
+
+  #open(claim: ClaimedRun, history: History, at: Instant): void {
+    const definition = this.#options.definitions.get(claim.workflow);
+    if (definition === undefined) return;
+    const run = new LiveRun(this, { definition, claimed: claim, history, at });
+    this.#hold(run);
+    this.#admit(run);
+    this.deliver(run);
+  }
+
+  #hold(run: LiveRun): void {
+    this.#live.set(run.runId, run);
+    this.#renewedAt.set(run, this.env.monotonic());
+  }
+
+  #admit(run: LiveRun): void {
+    this.quarantine.admit(run);
+    if (this.#stopping) run.stop();
+  }
+
+  // Read by a later statement than the claim: in the claim's own snapshot a step that was just committed is
+  // missing.
+  async #read(claims: readonly ClaimedRun[], at: Instant): Promise<void> {
+    for (;;) {
+      try {
+        const histories = await this.#options.store.readHistories(claims.map((claim) => claim.lease));
+        for (const [index, claim] of claims.entries()) this.#open(claim, histories[index] ?? noHistory, at);
+        return;
+      } catch (error) {
+        await this.#options.outage.pause(error);
+      }
+    }
+  }
+
+  /** Renews every lease that was last renewed longer ago than `renewMs`. */
+  renew(renewMs: number): void {
+    const now = this.env.monotonic();
+    for (const run of this.#live.values()) {
+      if (now - (this.#renewedAt.get(run) ?? 0) < renewMs) continue;
+      this.#renewedAt.set(run, now);
+      run.renew('keep');
+    }
+  }
+
+  /**
+   * The event loop was blocked for so long that leases were handed over: said of every run that is lost now.
+   */
+  blocked(ms: number): void {
+    this.#blocked = `The event loop was blocked for ${Math.round(ms)} ms. `;
+  }
+
+  ended(run: LiveRun, how: TurnEnded, write: TurnWrite | null): void {
+    if (this.#live.get(run.runId) === run) this.#live.delete(run.runId);
+    this.quarantine.review(run, true);
+    const { runId, definition: { name: workflow } } = run;
+    if (how === 'restart') {
+      void this.#read([run.claimed], run.claimed.firstClaimedAt);
+      return;
+    }
+    if (how === 'settled' || how === 'parked') this.#tellSettled(run, write);
+    else if (how === 'rested') this.#keep(run, write);
+    else if (how === 'lost') this.#tellLost(run);
+    if (how === 'rested') publish('perdure:run.rested', () => ({ runId, workflow }));
+    this.#options.freed();
+  }
+
+  #keep(run: LiveRun, write: TurnWrite | null): void {
+    if (run.restedEpoch !== null) {
+      this.#resting.set(run.runId, run);
+      if (this.#resting.size > restingRuns) {
+        const [oldest] = this.#resting.keys();
+        if (oldest !== undefined) this.#resting.delete(oldest);
+      }
+    }
+    if (write?.end?.kind !== 'rest') return;
+    const { wakeInMs, wakeAt } = write.end;
+    const untilMs = wakeAt === null ? Infinity : (wakeAt - (run.restedEpoch ?? 0)) / 1_000;
+    this.#options.dueIn(Math.max(0, Math.min(wakeInMs ?? Infinity, untilMs)));
+  }
+
+  #tellSettled(run: LiveRun, write: TurnWrite | null): void {
+    const end = write?.end;
+    if (end?.kind !== 'settle' && end?.kind !== 'park') return;
+    const { runId, generation, definition: { name: workflow } } = run;
+    const record = { id: runId, workflow, generation, error: end.error };
+    if (end.kind === 'park') {
+      const message = end.reason;
+      publish('perdure:run.parked', () => ({ runId, workflow, reason: end.reason, message }));
+      this.log.error(`Run '${runId}' of workflow '${workflow}' is parked: ${end.reason}`, { runId, workflow });
+      this.#settled.push({ ...record, status: 'parked', output: nothing, reason: end.reason });
+    } else {
+      publish('perdure:run.settled', () => ({ runId, workflow, status: end.status }));
+      this.#settled.push({ ...record, status: end.status, output: end.output, reason: null });
+    }
+    if (this.#settled.length > 1) return;
+    // One telling for all runs of a commit.
+    this.env.nextTurn(() => {
+      const settled = this.#settled;
+      this.#settled = [];
+      this.#options.settled(settled);
+    });
+  }
+
+  #tellLost(run: LiveRun): void {
+    const { runId, definition: { name: workflow } } = run;
+    const blockedBy = this.#blocked === '' ? [] : run.runningSteps;
+    publish('perdure:run.lost', () => ({ runId, workflow, epoch: run.lease.epoch, blockedBy }));
+    const steps = blockedBy.length === 0 ? '' : ` while it ran step ${blockedBy.map((s) => `'${s}'`).join(', ')}`;
+    this.log.warn(`${this.#blocked}Run '${runId}' lost its lease${steps}; another worker has it, and nothing of ` +
+      'this turn is written.', { runId, workflow });
+  }
+
+  /** No further step begins; every run is given back as soon as nothing of it runs. */
+  stop(): void {
+    this.#stopping = true;
+    for (const run of [...this.#live.values()]) run.stop();
+  }
+
+  /** Bodies that still run are told to stop; their runs are given back at once. */
+  abandonSteps(reason: unknown): void {
+    for (const run of [...this.#live.values()]) run.abandonSteps(reason);
+  }
+}

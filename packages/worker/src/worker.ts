@@ -1,0 +1,213 @@
+// The worker: claims runs that are due, drives them, and keeps their leases. Start at `start`; the loop is
+// poller.ts, what happens to a claimed run is turns.ts, how it is written is committer.ts.
+import { type Connection, type Duration, type Logger, type Workflow } from '@perdure/core';
+import {
+  checkName, consoleLogger, partOf, systemEnv, toMilliseconds, type AdoptedRun, type Adopter, type Env,
+  type LeaseKeeper, type Timer,
+} from '@perdure/core/engine';
+import { WorkflowError } from '@perdure/core';
+import {
+  defaultConcurrency, defaultLeaseMs, defaultShutdownMs, loopLimitLeases, renewalShare,
+} from './defaults.js';
+import { Outage } from './outage.js';
+import { Poller } from './poller.js';
+import { serve, type Serving } from './served.js';
+import { Turns } from './turns.js';
+
+/** How a worker is made. */
+export interface WorkerOptions {
+  /** Where its runs are. */
+  connection: Connection;
+  /** What it can run; runs of other workflows are left for other workers. */
+  workflows: readonly Workflow[];
+  /** Runs that are driven at the same time. Default 100. */
+  concurrency?: number | undefined;
+  /** How long a claim lasts without renewal: a killed worker's runs are taken over after it. Default 10 s. */
+  leaseDuration?: Duration | undefined;
+  /** How long `stop` waits for running steps. Default 10 s. */
+  shutdownTimeout?: Duration | undefined;
+  /** Version stamped on runs of workflows that declare none. Default: none. */
+  version?: string | undefined;
+  /** Where log lines go. Default: the console. */
+  logger?: Logger | undefined;
+  /** The surroundings; tests that own time pass their own. */
+  env?: Env | undefined;
+}
+
+/** How a worker is doing. */
+export interface WorkerHealth {
+  /** False when it is not running, or the database does not answer. */
+  readonly ok: boolean;
+  readonly activeRuns: number;
+  readonly lastPollAt: Date | null;
+}
+
+/** A running worker; see `createWorker`. */
+export interface Worker extends AsyncDisposable {
+  /** Starts claiming. Returns when the first look is under way. */
+  start(): Promise<this>;
+  /** Starts, and stops on SIGTERM, SIGINT or `abortSignal`; returns when everything has been handed back. */
+  run(options?: { abortSignal?: AbortSignal | undefined }): Promise<void>;
+  /** Claims nothing more, waits for running steps, hands every lease back. */
+  stop(options?: { timeout?: Duration | undefined }): Promise<void>;
+  health(): WorkerHealth;
+}
+
+/**
+ * Makes a worker: it runs what is due in the database of `connection`. One a process is enough. Throws
+ * DUPLICATE_WORKFLOW, NO_WORKFLOWS, INVALID_CONCURRENCY, and WORKER_NEEDS_URL (on `start`) for a connection
+ * that cannot open connections of its own.
+ */
+export function createWorker(options: WorkerOptions): Worker {
+  return new DatabaseWorker(options);
+}
+
+class DatabaseWorker implements Worker, Adopter {
+  readonly #options: WorkerOptions;
+  readonly #env: Env;
+  readonly #serving: Serving;
+  readonly #leaseMs: number;
+  readonly #renewMs: number;
+  readonly #outage: Outage;
+  readonly #turns: Turns;
+  readonly #poller: Poller;
+  readonly #undo: Array<() => void> = [];
+  #keeper: LeaseKeeper | null = null;
+  #beatTimer: Timer | null = null;
+  #beatAt = 0;
+  #stopped: Promise<void> | null = null;
+  #idle: (() => void) | null = null;
+
+  constructor(options: WorkerOptions) {
+    const { connection, concurrency = defaultConcurrency } = options;
+    if (!Number.isInteger(concurrency) || concurrency < 1) {
+      throw new WorkflowError('INVALID_CONCURRENCY', `concurrency is ${concurrency}; give a whole number from 1 up.`);
+    }
+    if (options.version !== undefined) checkName(options.version, 'the version of a worker');
+    this.#options = options;
+    this.#env = options.env ?? systemEnv;
+    this.#serving = serve(options.workflows, options.version);
+    this.#leaseMs = options.leaseDuration === undefined
+      ? defaultLeaseMs : Math.max(100, toMilliseconds(options.leaseDuration, 'leaseDuration'));
+    this.#renewMs = this.#leaseMs * renewalShare;
+    const log = options.logger ?? consoleLogger;
+    this.#outage = new Outage(this.#env, log);
+    const shared = { env: this.#env, store: connection.store, outage: this.#outage, leaseMs: this.#leaseMs };
+    this.#turns = new Turns({
+      ...shared, log, definitions: this.#serving.definitions,
+      freed: () => this.#freed(),
+      dueIn: (ms) => this.#poller.dueIn(ms),
+      settled: (runs) => connection.hints.settled(runs),
+    });
+    this.#poller = new Poller({ ...shared, turns: this.#turns, served: this.#serving.served, concurrency });
+  }
+
+  start(): Promise<this> {
+    if (this.#stopped !== null) {
+      throw new WorkflowError('WORKER_STOPPED', 'This worker was stopped. Make a new one with createWorker.');
+    }
+    if (this.#keeper !== null) return Promise.resolve(this);
+    const { connection } = this.#options;
+    this.#keeper = connection.keepLeases({
+      leaseMs: this.#leaseMs, renewMs: this.#renewMs, loopLimitMs: this.#leaseMs * loopLimitLeases,
+    });
+    this.#undo.push(connection.hints.onDue(() => this.#poller.poke()), connection.hints.listen());
+    connection.adopters.add(this);
+    this.#undo.push(() => void connection.adopters.delete(this));
+    this.#beatAt = this.#env.monotonic();
+    this.#beat();
+    this.#poller.start();
+    return Promise.resolve(this);
+  }
+
+  // Renews what is due for it, and shows the lease thread that the loop is alive.
+  #beat(): void {
+    const now = this.#env.monotonic();
+    const silentMs = now - this.#beatAt;
+    if (silentMs > this.#renewMs) this.#turns.blocked(silentMs);
+    this.#beatAt = now;
+    this.#turns.renew(this.#renewMs);
+    this.#keeper?.beat([...this.#turns.live].map((run) => run.lease));
+    this.#beatTimer = this.#env.after(this.#renewMs / 3, () => this.#beat());
+  }
+
+  #freed(): void {
+    this.#poller.freed();
+    if (this.#turns.size === 0) this.#idle?.();
+  }
+
+  async run(options: { abortSignal?: AbortSignal | undefined } = {}): Promise<void> {
+    await this.start();
+    await new Promise<void>((resolve) => {
+      const stop = (): void => {
+        process.off('SIGTERM', stop);
+        process.off('SIGINT', stop);
+        resolve();
+      };
+      process.once('SIGTERM', stop);
+      process.once('SIGINT', stop);
+      if (options.abortSignal?.aborted === true) stop();
+      options.abortSignal?.addEventListener('abort', stop, { once: true });
+    });
+    await this.stop();
+  }
+
+  stop(options: { timeout?: Duration | undefined } = {}): Promise<void> {
+    const timeout = options.timeout ?? this.#options.shutdownTimeout;
+    const patienceMs = timeout === undefined ? defaultShutdownMs : toMilliseconds(timeout, 'the timeout of stop');
+    this.#stopped ??= this.#stop(patienceMs);
+    return this.#stopped;
+  }
+
+  async #stop(patienceMs: number): Promise<void> {
+    for (const undo of this.#undo) undo();
+    const polled = this.#poller.stop();
+    this.#turns.stop();
+    await this.#drained(patienceMs);
+    this.#turns.abandonSteps(new WorkflowError('WORKER_STOPPING', 'The worker stops and waited long enough.'));
+    await this.#drained(patienceMs);
+    await Promise.race([polled, this.#env.sleep(patienceMs)]);
+    this.#beatTimer?.cancel();
+    await this.#keeper?.close();
+  }
+
+  async #drained(patienceMs: number): Promise<void> {
+    if (this.#turns.size === 0) return;
+    const enough = new AbortController();
+    this.#idle = () => enough.abort();
+    await this.#env.sleep(patienceMs, enough.signal);
+    this.#idle = null;
+  }
+
+  health(): WorkerHealth {
+    const polled = this.#poller.polledAt;
+    return {
+      ok: this.#keeper !== null && this.#stopped === null && !this.#outage.on,
+      activeRuns: this.#turns.size,
+      lastPollAt: polled === null ? null : new Date(polled),
+    };
+  }
+
+  offer(workflow: string, queue: string): { claimId: string; leaseMs: number; version: string | null } | null {
+    const served = this.#serving.served.find((kind) => kind.workflow === workflow && kind.queue === queue);
+    if (served === undefined || !this.#poller.mayAdopt || this.#outage.on) return null;
+    this.#poller.reserve(1);
+    return { claimId: this.#env.newToken(), leaseMs: this.#leaseMs, version: served.stamp };
+  }
+
+  adopt(claimId: string, run: AdoptedRun | 'nothing' | 'unknown'): void {
+    this.#poller.reserve(-1);
+    if (run === 'unknown') this.#poller.recallLater(claimId);
+    if (typeof run === 'string') return;
+    const { id, workflow, queue, input, epoch, at } = run;
+    const lease = { runId: id, part: partOf(id), generation: 1, epoch };
+    void this.#turns.begin([{
+      lease, before: 0, fresh: true, workflow, queue, input, version: run.version, createdAt: at, firstClaimedAt: at,
+      strikes: 0, soloStrikes: 0,
+    }], at);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
