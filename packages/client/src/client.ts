@@ -35,21 +35,21 @@ export interface Client extends AsyncDisposable {
    * written.
    */
   start<In, Out>(
-    tx: AnyTransaction, workflow: Workflow<In, never, Out>, ...args: StartArgs<In>
+    tx: AnyTransaction, workflow: Workflow<In, unknown, Out>, ...args: StartArgs<In>
   ): Promise<RunRef<Out>>;
   /**
    * Starts a run that commits by itself; concurrent calls share commits. Throws DATABASE_UNAVAILABLE when the
    * database has not answered within the deadline: whether the run exists is then unknown, and starting it
    * again with the same id is safe.
    */
-  start<In, Out>(workflow: Workflow<In, never, Out>, ...args: StartArgs<In>): Promise<RunHandle<Out>>;
+  start<In, Out>(workflow: Workflow<In, unknown, Out>, ...args: StartArgs<In>): Promise<RunHandle<Out>>;
   /** Starts a run and waits for its result: `start` and `result` in one. */
-  execute<In, Out>(workflow: Workflow<In, never, Out>, ...args: StartArgs<In>): Promise<Out>;
+  execute<In, Out>(workflow: Workflow<In, unknown, Out>, ...args: StartArgs<In>): Promise<Out>;
   /**
    * The handle of a run, from what `start` returned or from its workflow and id. Asks the database nothing.
    */
   get<Out>(ref: RunRef<Out>): RunHandle<Out>;
-  get<In, Out>(workflow: Workflow<In, never, Out>, id: string): RunHandle<Out>;
+  get<In, Out>(workflow: Workflow<In, unknown, Out>, id: string): RunHandle<Out>;
   /** Ends all waiting of this client. The connection stays open: it belongs to whoever made it. */
   close(): Promise<void>;
 }
@@ -129,7 +129,7 @@ class DatabaseClient implements Client {
     return prepareStart(workflow, input, { options, newId: () => this.#env.newId() });
   }
 
-  async execute<In, Out>(workflow: Workflow<In, never, Out>, ...args: StartArgs<In>): Promise<Out> {
+  async execute<In, Out>(workflow: Workflow<In, unknown, Out>, ...args: StartArgs<In>): Promise<Out> {
     const handle: RunHandle<Out> = await this.start(workflow, ...args);
     return handle.result();
   }
