@@ -69,7 +69,8 @@ class DatabaseClient implements Client {
   readonly #poker: Poker;
   readonly #context: HandleContext & { readonly watcher: ResultWatcher };
 
-  constructor({ connection, requireTransaction = false, deadlineMs = defaultDeadlineMs, env }: ClientOptions) {
+  constructor(options: ClientOptions) {
+    const { connection, requireTransaction = false, deadlineMs = defaultDeadlineMs, env } = options;
     this.#connection = connection;
     this.#env = env ?? systemEnv;
     this.#requireTransaction = requireTransaction;
@@ -104,10 +105,10 @@ class DatabaseClient implements Client {
     return { id: run.id, workflow: run.workflow };
   }
 
-  async #startAlone(workflow: Workflow, input: unknown, options: StartOptions | undefined): Promise<RunHandle> {
+  async #startAlone(workflow: Workflow, input: unknown, options?: StartOptions): Promise<RunHandle> {
     if (this.#requireTransaction) {
-      throw new WorkflowError('TRANSACTION_REQUIRED', 'This client was made with requireTransaction: pass the ' +
-        'transaction of the writes that the run belongs to, client.start(tx, workflow, input).');
+      throw new WorkflowError('TRANSACTION_REQUIRED', 'This client was made with requireTransaction: pass ' +
+        'the transaction of the writes that the run belongs to, client.start(tx, workflow, input).');
     }
     const start = await this.#prepare(workflow, input, options);
     await this.#gatherer.start(start);
@@ -123,8 +124,8 @@ class DatabaseClient implements Client {
       return new Promise(() => undefined);
     }
     if (scope !== undefined && options.id === undefined) {
-      throw new WorkflowError('START_NEEDS_ID', `Step '${scope.step}' starts a run without an id, and would start ` +
-        'another one at its next attempt. Pass { id }, such as one made of step.idempotencyKey.');
+      throw new WorkflowError('START_NEEDS_ID', `Step '${scope.step}' starts a run without an id, and ` +
+        'would start another one at its next attempt. Pass { id }, such as one made of step.idempotencyKey.');
     }
     return prepareStart(workflow, input, { options, newId: () => this.#env.newId() });
   }
@@ -135,9 +136,8 @@ class DatabaseClient implements Client {
   }
 
   get(refOrWorkflow: RunRef | Workflow, id?: string): RunHandle<never> {
-    if (id !== undefined) return makeHandle(this.#context, { id, workflow: (refOrWorkflow as Workflow).name });
-    const ref = refOrWorkflow as RunRef;
-    return makeHandle(this.#context, { id: ref.id, workflow: ref.workflow });
+    if (id === undefined) return makeHandle(this.#context, refOrWorkflow as RunRef);
+    return makeHandle(this.#context, { id, workflow: (refOrWorkflow as Workflow).name });
   }
 
   close(): Promise<void> {

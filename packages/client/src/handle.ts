@@ -3,7 +3,9 @@ import {
   RunCancelledError, RunFailedError, RunParkedError, WorkflowError, type Duration,
   type RunStatus,
 } from '@perdure/core';
-import { decode, decodeError, toMilliseconds, type Env, type RunRecord, type Store } from '@perdure/core/engine';
+import {
+  decode, decodeError, toMilliseconds, type Env, type RunRecord, type Store,
+} from '@perdure/core/engine';
 import type { ResultWatcher } from './result-watcher.js';
 
 /**
@@ -46,8 +48,7 @@ export interface HandleContext {
 const patienceForUnknownMs = 5_000;
 
 /** Makes the handle of a run. */
-export function makeHandle<Out>(context: HandleContext, ref: { id: string; workflow: string }): RunHandle<Out> {
-  const { id, workflow } = ref;
+export function makeHandle<Out>(context: HandleContext, { id, workflow }: RunRef): RunHandle<Out> {
   return {
     id,
     workflow,
@@ -66,7 +67,8 @@ function waitForResult<Out>(
   const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, 'the timeout of result');
   return new Promise<Out>((resolve, reject) => {
     const began = env.monotonic();
-    const timer = timeoutMs === null ? null : env.after(timeoutMs, () => end(() => reject(tooLate(id, timeoutMs))));
+    const timer = timeoutMs === null
+      ? null : env.after(timeoutMs, () => end(() => reject(tooLate(id, timeoutMs))));
     const abort = (): void => end(() => reject(abortSignal?.reason));
     const unwatch = watcher.watch(id, (run) => {
       if (run !== null) end(() => settle(run));
@@ -100,11 +102,11 @@ function outcomeOf(run: RunRecord, workflow: string): unknown {
 }
 
 function tooLate(id: string, timeoutMs: number): WorkflowError {
-  return new WorkflowError('RESULT_TIMEOUT', `Run '${id}' had not settled after ${timeoutMs} ms. It goes on; ask again ` +
-    'with the same id.', { runId: id });
+  return new WorkflowError('RESULT_TIMEOUT', `Run '${id}' had not settled after ${timeoutMs} ms. It goes ` +
+    'on; ask again with the same id.', { runId: id });
 }
 
 function notFound(id: string): WorkflowError {
-  return new WorkflowError('RUN_NOT_FOUND', `There is no run '${id}'. Was the transaction that started it committed?`,
-    { runId: id });
+  return new WorkflowError('RUN_NOT_FOUND', `There is no run '${id}'. Was the transaction that started it ` +
+    'committed?', { runId: id });
 }

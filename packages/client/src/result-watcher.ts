@@ -86,7 +86,9 @@ export class ResultWatcher {
       const runs = await this.#connection.store.readRuns(ids);
       const found = new Set(runs.map((run) => run.id));
       for (const run of runs) this.#tell(run);
-      for (const id of ids) if (!found.has(id)) for (const watch of [...this.#watched.get(id) ?? []]) watch(null);
+      for (const id of ids) {
+        if (!found.has(id)) for (const watch of [...this.#watched.get(id) ?? []]) watch(null);
+      }
     } catch {
       // Whoever waits has a timeout of its own; until then the run may well be settled by somebody.
       this.#pauseMs = longestPauseMs;

@@ -123,8 +123,9 @@ export class StartGatherer {
       await this.#send([waiting], false);
       return;
     }
-    waiting.reject(new WorkflowError('START_BLOCKED', `Run '${waiting.start.run.id}' was not started: another open ` +
-      'transaction holds the same id. Try again when it has ended.', { runId: waiting.start.run.id }));
+    const { id } = waiting.start.run;
+    waiting.reject(new WorkflowError('START_BLOCKED', `Run '${id}' was not started: ` +
+      'another open transaction holds the same id. Try again when it has ended.', { runId: id }));
   }
 
   async #again(batch: readonly Waiting[], error: unknown): Promise<void> {

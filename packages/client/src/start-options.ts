@@ -38,7 +38,8 @@ export async function prepareStart(
   const { id, onConflict = 'use-existing', delay, startAt } = given.options;
   if (id !== undefined) checkName(id, 'the id of a run');
   if (onConflict !== 'use-existing' && onConflict !== 'fail') {
-    throw new WorkflowError('INVALID_OPTION', `onConflict is '${String(onConflict)}'; give 'use-existing' or 'fail'.`);
+    throw new WorkflowError('INVALID_OPTION', `onConflict is '${String(onConflict)}'; give 'use-existing' ` +
+      "or 'fail'.");
   }
   if (delay !== undefined && startAt !== undefined) {
     throw new WorkflowError('INVALID_OPTION', 'delay and startAt exclude each other; give one of them.');
@@ -67,8 +68,9 @@ function instantOf(time: Date): number {
 export function conflict(start: PreparedStart, standing: string): WorkflowError | null {
   const { id, workflow } = start.run;
   if (standing !== workflow) {
-    return new WorkflowError('RUN_ID_TAKEN', `Run '${id}' exists and is of workflow '${standing}', not '${workflow}'. ` +
-      'Ids are shared by all workflows of a schema: put the name of the workflow into the id.', { runId: id });
+    return new WorkflowError('RUN_ID_TAKEN', `Run '${id}' exists and is of workflow '${standing}', not ` +
+      `'${workflow}'. Ids are shared by all workflows of a schema: put the name of the workflow into the id.`,
+      { runId: id });
   }
   if (start.onConflict === 'use-existing') return null;
   return new WorkflowError('RUN_EXISTS', `Run '${id}' of workflow '${workflow}' exists. Use another id, or ` +

@@ -108,7 +108,9 @@ export class Code {
       return;
     }
     const { definition, runId } = this.#host;
-    const ctx = makeContext({ ...contextFacts(this.#host), now: () => this.#host.now(), call: (r) => this.#call(r) });
+    const ctx = makeContext({
+      ...contextFacts(this.#host), now: () => this.#host.now(), call: (request) => this.#call(request),
+    });
     const body = async (): Promise<unknown> => definition.handler(ctx, parsed.value);
     runInScope({ runId, step: null, mistake: (fault) => this.#mistake(fault) }, body).then(
       (value) => this.#returned({ ok: true, value }),
@@ -125,7 +127,7 @@ export class Code {
   /** Opens the window and shows the code one answer. */
   show(entry: Entry): void {
     const call = this.open.get(entry.place);
-    invariant(call !== undefined, `run ${this.#host.runId}: an answer for ${describeCall(entry)}, which is not open`);
+    invariant(call !== undefined, `run ${this.#host.runId}: ${describeCall(entry)} is answered but not open`);
     this.#window = true;
     this.open.delete(entry.place);
     let value: unknown;

@@ -1,6 +1,6 @@
 // A Connection is everything that a client and a worker need of a database, made by `connect()`.
 import type { Encoded } from './codec.js';
-import type { RunRecord, StartStore, Store } from './store.js';
+import type { BirthLease, RunRecord, StartStore, Store } from './store.js';
 
 /** What happened in the database, told as a hint. Polling is the truth; hints only shorten waits. */
 export interface Hints {
@@ -38,7 +38,7 @@ export interface LeaseKeeperOptions {
 /** Offers to take runs at their birth: made by a worker, asked by a client of the same Connection. */
 export interface Adopter {
   /** The lease to give a new run of this workflow and queue, or null when the worker cannot take one now. */
-  offer(workflow: string, queue: string): { claimId: string; leaseMs: number; version: string | null } | null;
+  offer(workflow: string, queue: string): BirthLease | null;
   /** What became of an offer: the run if it was created, or that it was not, or that nobody knows. */
   adopt(claimId: string, run: AdoptedRun | 'nothing' | 'unknown'): void;
 }

@@ -122,8 +122,8 @@ export function makeContext(host: ContextHost): Ctx {
 function stepRequest(host: ContextHost, name: string, [options, body]: readonly unknown[]): StepRequest {
   checkName(name, 'the name of a step');
   if (typeof body !== 'function' || typeof options !== 'object' || options === null) {
-    throw new WorkflowError('INVALID_STEP', `Step '${name}' has no function. Write ctx.step(name, async () => …), ` +
-      'or ctx.step(name, options, async () => …).', { runId: host.runId });
+    throw new WorkflowError('INVALID_STEP', `Step '${name}' has no function. Write ctx.step(name, async ` +
+      '() => …), or ctx.step(name, options, async () => …).', { runId: host.runId });
   }
   const { retry, timeout } = options as StepOptions;
   return {
@@ -138,8 +138,8 @@ function stepRequest(host: ContextHost, name: string, [options, body]: readonly 
 function instantOf(time: Date): number {
   const ms = time instanceof Date ? time.getTime() : NaN;
   if (Number.isNaN(ms)) {
-    throw new WorkflowError('INVALID_TIME', 'ctx.sleepUntil was not given a valid Date. Pass a Date; for a length of ' +
-      'time use ctx.sleep.');
+    throw new WorkflowError('INVALID_TIME', 'ctx.sleepUntil was not given a valid Date. Pass a Date; for ' +
+      'a length of time use ctx.sleep.');
   }
   // Databases begin at different years; whatever has passed has passed.
   return Math.max(0, ms);

@@ -20,6 +20,11 @@ export { currentScope, type Scope } from './scope.js';
 export { MemoryStore } from './memory-store.js';
 export type { MemoryStoreOptions } from './memory-starts.js';
 export { MemoryTransaction } from './memory-transaction.js';
-export * from './store.js';
+export {
+  nothing, type BirthLease, type CallKind, type ClaimAnswer, type ClaimedRun, type ClaimRequest, type Entry,
+  type History, type Instant, type Lease, type NewPendingCall, type NewRun, type PendingCall,
+  type RecordedCall, type RecordedEntry, type RunRecord, type RunStatus, type Served, type StartAnswer,
+  type StartStore, type Store, type StoredStatus, type TurnAnswer, type TurnEnd, type TurnWrite,
+} from './store.js';
 export { definitionOf, type WorkflowDefinition } from './workflow.js';
 export { storeCases, type StoreCase, type StoreWorld } from './store-cases.js';

@@ -2,7 +2,7 @@
 //
 //   X1. A code never changes its meaning; docs/errors.md lists them all.
 //   X2. What user code threw is never wrapped on its way to user code; it is the `cause` of what callers see.
-import type { Duration } from './duration.js';
+import type { Duration } from './duration-type.js';
 
 /** What every error of the engine may carry beside its message. */
 export interface WorkflowErrorOptions {
@@ -63,8 +63,8 @@ export class StepTimeoutError extends WorkflowError {
   override readonly name = 'StepTimeoutError';
 
   constructor(step: string, timeoutMs: number) {
-    super('STEP_TIMEOUT', `Step '${step}' did not finish within ${timeoutMs} ms. Give it a longer timeout, or let ` +
-      'its work stop on step.abortSignal, which has fired.');
+    super('STEP_TIMEOUT', `Step '${step}' did not finish within ${timeoutMs} ms. Give it a longer ` +
+      'timeout, or let its work stop on step.abortSignal, which has fired.');
   }
 }
 
@@ -75,7 +75,8 @@ export class RunFailedError extends WorkflowError {
   override readonly name = 'RunFailedError';
 
   constructor(runId: string, workflow: string, cause: Error) {
-    super('RUN_FAILED', `Run '${runId}' of workflow '${workflow}' failed: ${cause.message}`, { cause, runId });
+    const message = `Run '${runId}' of workflow '${workflow}' failed: ${cause.message}`;
+    super('RUN_FAILED', message, { cause, runId });
   }
 }
 

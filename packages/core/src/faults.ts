@@ -3,8 +3,8 @@ import { describeCall, type CallIdentity } from './journal.js';
 
 /** Why a run is parked: a stable code, and the sentence that follows "Run … is parked:". */
 export interface Fault {
-  readonly code: 'NONDETERMINISM' | 'FOREIGN_AWAIT' | 'UNAWAITED_CALL' | 'NESTED_CALL' | 'CLIENT_IN_WORKFLOW' | 'VALUE_UNREADABLE'
-    | 'POISONED';
+  readonly code: 'NONDETERMINISM' | 'FOREIGN_AWAIT' | 'UNAWAITED_CALL' | 'NESTED_CALL' | 'CLIENT_IN_WORKFLOW'
+    | 'VALUE_UNREADABLE' | 'POISONED';
   readonly message: string;
 }
 
@@ -50,16 +50,16 @@ export function nestedCall(call: CallIdentity, step: string): Fault {
 /** A client was used by the workflow function itself, outside of a step. */
 export const clientInWorkflow: Fault = {
   code: 'CLIENT_IN_WORKFLOW',
-  message: 'its code called client.start outside of a step, which would start another run at every replay. Put it ' +
-    'into ctx.step, with an id',
+  message: 'its code called client.start outside of a step, which would start another run at every ' +
+    'replay. Put it into ctx.step, with an id',
 };
 
 /** The workflow function returned although nobody had subscribed to a call. */
 export function unawaitedCall(call: CallIdentity): Fault {
   return {
     code: 'UNAWAITED_CALL',
-    message: `nobody awaited ${describeCall(call)}, and the workflow function has returned. Await it, or await ` +
-      'a Promise.all that contains it',
+    message: `nobody awaited ${describeCall(call)}, and the workflow function has returned. Await it, or ` +
+      'await a Promise.all that contains it',
   };
 }
 
@@ -67,8 +67,8 @@ export function unawaitedCall(call: CallIdentity): Fault {
 export function lateCall(call: CallIdentity): Fault {
   return {
     code: 'UNAWAITED_CALL',
-    message: `${describeCall(call)} was called after the workflow function had returned. Await every branch ` +
-      'before returning',
+    message: `${describeCall(call)} was called after the workflow function had returned. Await every ` +
+      'branch before returning',
   };
 }
 

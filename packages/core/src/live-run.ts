@@ -14,7 +14,7 @@ import type { Env } from './env.js';
 import { invariant, RunParkedError } from './errors.js';
 import { publish } from './events.js';
 import * as faults from './faults.js';
-import { describeCall, Journal } from './journal.js';
+import { Journal } from './journal.js';
 import { scopedLogger, type Logger } from './logger.js';
 import { Outbox } from './outbox.js';
 import { Performer, type CallAnswer, type PerformerHost } from './performer.js';

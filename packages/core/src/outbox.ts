@@ -16,7 +16,7 @@ export class Outbox {
 
   /** Whether anything waits to be taken. */
   get waiting(): boolean {
-    return this.#entries.length > 0 || this.#calls.length > 0 || this.#closed.length > 0 || this.#end !== null;
+    return this.#end !== null || this.#entries.length + this.#calls.length + this.#closed.length > 0;
   }
 
   /** Whether nothing waits and nothing is under way. */

@@ -16,10 +16,16 @@ export function checkInput(definition: WorkflowDefinition, value: unknown): Chec
 
 /** Parses what the workflow returned; a failure is OUTPUT_INVALID. */
 export async function checkOutput(definition: WorkflowDefinition, value: unknown): Promise<AttemptEnd> {
-  return check(definition.output, value, { code: 'OUTPUT_INVALID', what: `The result of '${definition.name}'` });
+  const what = `The result of '${definition.name}'`;
+  return check(definition.output, value, { code: 'OUTPUT_INVALID', what });
 }
 
-function check(schema: StandardSchemaV1 | null, value: unknown, about: { code: string; what: string }): Checked {
+interface About {
+  readonly code: string;
+  readonly what: string;
+}
+
+function check(schema: StandardSchemaV1 | null, value: unknown, about: About): Checked {
   if (schema === null) return { ok: true, value };
   try {
     const result = schema['~standard'].validate(value);
@@ -30,10 +36,10 @@ function check(schema: StandardSchemaV1 | null, value: unknown, about: { code: s
   }
 }
 
-function judge(result: StandardSchemaV1.Result<unknown>, about: { code: string; what: string }): AttemptEnd {
+function judge(result: StandardSchemaV1.Result<unknown>, { code, what }: About): AttemptEnd {
   if (result.issues === undefined) return { ok: true, value: result.value };
   const issues = result.issues.map((issue) => `${pathOf(issue)}${issue.message}`).join('; ');
-  return { ok: false, error: new WorkflowError(about.code, `${about.what} does not fit its schema: ${issues}`) };
+  return { ok: false, error: new WorkflowError(code, `${what} does not fit its schema: ${issues}`) };
 }
 
 function pathOf(issue: StandardSchemaV1.Issue): string {

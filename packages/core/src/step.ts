@@ -9,7 +9,9 @@ import type { Fault } from './faults.js';
 import { runInScope, type Scope } from './scope.js';
 
 /** How an attempt ended. */
-export type AttemptEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
+export type AttemptEnd =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: unknown };
 
 /** What an attempt needs of its run. */
 export interface AttemptHost {
@@ -54,7 +56,10 @@ export function beginAttempt(host: AttemptHost, call: Call, request: StepRequest
     return;
   }
   if (isThenable(result)) {
-    result.then((value) => finish({ ok: true, value }, mine), (error: unknown) => finish({ ok: false, error }, mine));
+    result.then(
+      (value) => finish({ ok: true, value }, mine),
+      (error: unknown) => finish({ ok: false, error }, mine),
+    );
   } else {
     finish({ ok: true, value: result }, mine);
   }

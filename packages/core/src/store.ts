@@ -20,6 +20,14 @@ export type StoredStatus = 'live' | 'parked' | 'completed' | 'failed' | 'cancell
 /** Where a run stands, as shown to people. */
 export type RunStatus = 'pending' | 'running' | 'waiting' | 'parked' | 'completed' | 'failed' | 'cancelled';
 
+/** The lease that a run is born with. */
+export interface BirthLease {
+  readonly claimId: string;
+  readonly leaseMs: number;
+  /** The version that is stamped on the run. */
+  readonly version: string | null;
+}
+
 /** A run to be created. The id is its idempotency key: an existing run of that id is left as it is. */
 export interface NewRun {
   readonly id: string;
@@ -31,7 +39,7 @@ export interface NewRun {
   /** Not claimed before this instant of the caller's (milliseconds since 1970). */
   readonly startAtMs?: number | undefined;
   /** Born leased to this process: the run begins as if it had just been claimed under `claimId`. */
-  readonly lease?: { readonly claimId: string; readonly leaseMs: number; readonly version: string | null } | undefined;
+  readonly lease?: BirthLease | undefined;
 }
 
 /** Answer to one NewRun: what was created, or what stood there before. */

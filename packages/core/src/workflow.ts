@@ -78,8 +78,8 @@ export function workflow(
 export function definitionOf(given: Workflow): WorkflowDefinition {
   const found = (given as Partial<Defined> | undefined)?.[definition];
   if (found === undefined) {
-    throw new WorkflowError('NOT_A_WORKFLOW', 'This is no workflow: make it with workflow(name, async (ctx, input) ' +
-      '=> …), and see that only one copy of @perdure/core is installed.');
+    throw new WorkflowError('NOT_A_WORKFLOW', 'This is no workflow: make it with workflow(name, async ' +
+      '(ctx, input) => …), and see that only one copy of @perdure/core is installed.');
   }
   return found;
 }

@@ -1,5 +1,8 @@
-// `createClient` and `createWorker` as most applications call them: with a Connection, an address, or nothing.
-import { createClient as clientOn, type Client, type ClientOptions, type RunHandle, type RunRef } from '@perdure/client';
+// `createClient` and `createWorker` as most applications call them: with a Connection, an address, or
+// nothing.
+import {
+  createClient as clientOn, type Client, type ClientOptions, type RunHandle, type RunRef,
+} from '@perdure/client';
 import type { Connection, Workflow } from '@perdure/core';
 import type { ConnectTarget } from '@perdure/sql';
 import { createWorker as workerOn, type Worker, type WorkerOptions } from '@perdure/worker';
@@ -23,8 +26,8 @@ function isConnection(given: Connection | ConnectTarget | undefined): given is C
 }
 
 /**
- * Makes a client. It connects when it is first used, and shares its Connection with whoever names the same address
- * in this process. Throws what `connect` throws, on first use.
+ * Makes a client. It connects when it is first used, and shares its Connection with whoever names the same
+ * address in this process. Throws what `connect` throws, on first use.
  */
 export function createClient(options: AddressedClientOptions = {}): Client {
   const { connection, schema, ...rest } = options;
@@ -48,8 +51,8 @@ export function createClient(options: AddressedClientOptions = {}): Client {
     await opened?.borrowed.release();
   };
   return {
-    start: async (...args: readonly unknown[]) => (await open() as AnyClient).start(...args) as Promise<never>,
-    execute: async (...args: readonly unknown[]) => (await open() as AnyClient).execute(...args) as Promise<never>,
+    start: async (...args: readonly unknown[]) => (await open() as unknown as AnyClient).start(...args),
+    execute: async (...args: readonly unknown[]) => (await open() as unknown as AnyClient).execute(...args),
     get: (refOrWorkflow: RunRef | Workflow, id?: string) => lateHandle(refOrWorkflow, id, open),
     close,
     [Symbol.asyncDispose]: close,
@@ -58,14 +61,15 @@ export function createClient(options: AddressedClientOptions = {}): Client {
 
 // The overloads of Client, as the one call that they are at run time.
 interface AnyClient {
-  start(...args: readonly unknown[]): Promise<unknown>;
-  execute(...args: readonly unknown[]): Promise<unknown>;
+  start(...args: readonly unknown[]): Promise<never>;
+  execute(...args: readonly unknown[]): Promise<never>;
 }
 
 function lateHandle(
   given: RunRef | Workflow, id: string | undefined, open: () => Promise<Client>,
 ): RunHandle<never> {
-  const ref: RunRef<never> = id === undefined ? given as RunRef<never> : { id, workflow: (given as Workflow).name };
+  const named = given as Workflow;
+  const ref: RunRef<never> = id === undefined ? given as RunRef<never> : { id, workflow: named.name };
   return {
     id: ref.id,
     workflow: ref.workflow,
@@ -75,8 +79,8 @@ function lateHandle(
 }
 
 /**
- * Makes a worker. It connects on `start`, and shares its Connection with whoever names the same address in this
- * process. Throws DUPLICATE_WORKFLOW and NO_WORKFLOWS at once; `start` throws what `connect` throws.
+ * Makes a worker. It connects on `start`, and shares its Connection with whoever names the same address in
+ * this process. Throws DUPLICATE_WORKFLOW and NO_WORKFLOWS at once; `start` throws what `connect` throws.
  */
 export function createWorker(options: AddressedWorkerOptions): Worker {
   const { connection, schema, ...rest } = options;

@@ -4,11 +4,11 @@ export {
 } from './addressed.js';
 export type { Client, ResultOptions, RunHandle, RunRef, StartArgs, StartOptions } from '@perdure/client';
 export {
-  DatabaseUnavailableError, NonRetryableError, PayloadError, RetryAfterError, RunCancelledError, RunFailedError,
-  RunParkedError, StepTimeoutError, type, workflow, WorkflowError,
+  DatabaseUnavailableError, NonRetryableError, PayloadError, RetryAfterError, RunCancelledError,
+  RunFailedError, RunParkedError, StepTimeoutError, type, workflow, WorkflowError,
   type AnyTransaction, type Connection, type Ctx, type Duration, type EngineEvents, type InputOf, type Logger,
-  type OutputOf, type RetryPolicy, type RunStatus, type StepBody, type StepInfo, type StepOptions, type Workflow,
-  type WorkflowErrorOptions, type WorkflowSpec,
+  type OutputOf, type RetryPolicy, type RunStatus, type StepBody, type StepInfo, type StepOptions,
+  type Workflow, type WorkflowErrorOptions, type WorkflowSpec,
 } from '@perdure/core';
 export {
   connect, migrationSql, startEmbedded, type ConnectOptions, type ConnectTarget, type EmbeddedOptions,

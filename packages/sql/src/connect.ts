@@ -42,13 +42,11 @@ export interface ConnectOptions {
 const defaultDeadlineMs = 10_000;
 
 // The engine's statements are written for one plan, by primary key; these keep the planner from being clever
-// about tables whose statistics are always wrong. A start waits shortly for a stranger's open transaction,
-// then goes on.
+// about tables whose statistics are always wrong.
 const plannerSettings = `set jit = off; set enable_seqscan = off; set plan_cache_mode = force_generic_plan;
 set default_transaction_isolation = 'read committed'; set default_transaction_read_only = off;
 set search_path = pg_catalog; set standard_conforming_strings = on; set client_min_messages = warning`;
 const commitSettings = `${plannerSettings}; set enable_nestloop = off; set enable_mergejoin = off`;
-const startSettings = `${plannerSettings}; set lock_timeout = '50ms'`;
 
 /**
  * Connects to the database that holds the runs. Give a URL (or set DATABASE_URL and give nothing), a `pg`
@@ -72,12 +70,14 @@ export async function connect(to?: ConnectTarget, options: ConnectOptions = {}):
   if (typeof target === 'string') return open({ config: { connectionString: target }, deadlineMs }, options);
   if ('totalCount' in target) return open({ config: target.options as pg.ClientConfig, deadlineMs }, options);
   if ('executeQuery' in target) return openKysely(target, options, deadlineMs);
-  throw new WorkflowError('NO_DATABASE', 'connect() was given something that is no URL, pool or Kysely instance.');
+  throw new WorkflowError('NO_DATABASE', 'connect() was given no URL, pool or Kysely instance.');
 }
 
 type Target = Pick<SessionOptions, 'config' | 'deadlineMs'>;
 
-async function open(target: Target, options: ConnectOptions, after?: () => Promise<void>): Promise<Connection> {
+async function open(
+  target: Target, options: ConnectOptions, after?: () => Promise<void>,
+): Promise<Connection> {
   const schemaName = options.schema ?? 'perdure';
   const schema = quoteIdentifier(schemaName);
   const names = options.transactionPooler !== true;
@@ -92,7 +92,7 @@ async function open(target: Target, options: ConnectOptions, after?: () => Promi
     await first.close();
   }
   const pools = {
-    starts: new SessionPool(session(startSettings), 2),
+    starts: new SessionPool(session(plannerSettings), 2),
     reads: new SessionPool(session(plannerSettings), 1),
     claims: new SessionPool(session(plannerSettings), 1),
     commits: new SessionPool(session(commitSettings), 2),
@@ -111,7 +111,8 @@ async function open(target: Target, options: ConnectOptions, after?: () => Promi
     hints: notices,
     adopters: new Set<Adopter>(),
     within: async (transaction) => new TransactionStore(await handleOf(transaction, names), schema),
-    keepLeases: (keeper: LeaseKeeperOptions) => startLeaseKeeper(keeper, { config: target.config, schema, names }),
+    keepLeases: (keeper: LeaseKeeperOptions) =>
+      startLeaseKeeper(keeper, { config: target.config, schema, names }),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -120,9 +121,11 @@ async function open(target: Target, options: ConnectOptions, after?: () => Promi
 /**
  * Clients on a Kysely instance: no connection of the engine's own, so no hints to others and no lease thread.
  */
-async function openKysely(kysely: KyselyInstance, options: ConnectOptions, deadlineMs: number): Promise<Connection> {
+async function openKysely(
+  kysely: KyselyInstance, options: ConnectOptions, deadlineMs: number,
+): Promise<Connection> {
   if (kysely.isTransaction) {
-    throw new WorkflowError('NO_DATABASE', 'connect() was given a Kysely transaction. Pass the instance it came from.');
+    throw new WorkflowError('NO_DATABASE', 'connect() was given a Kysely transaction. Pass its instance.');
   }
   const schemaName = options.schema ?? 'perdure';
   const schema = quoteIdentifier(schemaName);
@@ -135,8 +138,9 @@ async function openKysely(kysely: KyselyInstance, options: ConnectOptions, deadl
     adopters: new Set<Adopter>(),
     within: async (transaction) => new TransactionStore(await handleOf(transaction, false), schema),
     keepLeases: () => {
-      throw new WorkflowError('WORKER_NEEDS_URL', 'A worker renews its leases from a thread with a connection of its ' +
-        'own, which a Kysely instance cannot make. Connect it with a URL or a pg pool; clients may keep the instance.');
+      throw new WorkflowError('WORKER_NEEDS_URL', 'A worker renews its leases from a thread with a ' +
+        'connection of its own, which a Kysely instance cannot make. Connect it with a URL or a pg pool; ' +
+        'clients may keep the instance.');
     },
     close: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -150,6 +154,7 @@ async function prepare(session: Runner, schema: string, mayMigrate: boolean): Pr
   }
   const version = await installedVersion(session, schema);
   if (version === schemaVersion) return;
-  throw new WorkflowError('SCHEMA_MISSING', `Schema ${schema} is at version ${version}; this version of perdure needs ` +
-    `${schemaVersion}. Run the migrations (printed by migrationSql), or connect with { migrate: true }.`);
+  throw new WorkflowError('SCHEMA_MISSING', `Schema ${schema} is at version ${version}; this version of ` +
+    `perdure needs ${schemaVersion}. Run the migrations (printed by migrationSql), or connect with ` +
+    '{ migrate: true }.');
 }

@@ -62,17 +62,18 @@ export async function installedVersion(session: Runner, schema: string): Promise
   const s = quoteIdentifier(schema);
   const [there] = await session.rows('select to_regclass($1) is not null as there', [`${s}.meta`]);
   if (there?.[0] !== true) return 0;
-  const rows = await session.rows(`select key, value from ${s}.meta where key = any($1)`, [[versionKey, partsKey]]);
+  const rows = await session.rows(`select key, value from ${s}.meta where key in ($1, $2)`,
+    [versionKey, partsKey]);
   const facts = new Map(rows.map(([key, value]) => [String(key), Number(value)]));
   const version = facts.get(versionKey) ?? 0;
   if (version > schemaVersion) {
-    throw new WorkflowError('SCHEMA_NEWER', `Schema ${schema} is at version ${version}, and this version of perdure ` +
-      `knows ${schemaVersion}. Update perdure in this process before it touches the database.`);
+    throw new WorkflowError('SCHEMA_NEWER', `Schema ${schema} is at version ${version}, and this version ` +
+      `of perdure knows ${schemaVersion}. Update perdure in this process before it touches the database.`);
   }
   const parts = facts.get(partsKey) ?? partCount;
   if (parts !== partCount) {
-    throw new WorkflowError('PARTS_DIFFER', `Schema ${schema} was installed with ${parts} parts, and this version of ` +
-      `perdure computes ${partCount}. They are fixed at install; use the version that installed it.`);
+    throw new WorkflowError('PARTS_DIFFER', `Schema ${schema} was installed with ${parts} parts, and this ` +
+      `version of perdure computes ${partCount}. They are fixed at install: use the version that did it.`);
   }
   return version;
 }

@@ -18,7 +18,10 @@ const longestValue = 1_100_000;
 const firstLight: Migration = {
   number: 1,
   reason: 'runs, what is ready, what was answered, and what outlives a turn',
-  sql: (s) => `
+  sql: (s) => [runs, ready, journal, calls, runStatus].map((part) => part(s)).join(''),
+};
+
+const runs = (s: string): string => `
 create table ${s}.runs (
   part          smallint not null,
   id            text collate "C" primary key check (length(id) between 1 and 191),
@@ -41,7 +44,9 @@ create table ${s}.runs (
   check ((settled_at is null) = (status = 'live'))
 );
 comment on table ${s}.runs is 'One row a run. The id is its idempotency key. Claims never touch it.';
+`;
 
+const ready = (s: string): string => `
 create table ${s}.ready (
   part             smallint not null,
   id               text collate "C" primary key,
@@ -62,8 +67,10 @@ create table ${s}.ready (
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
 create index ready_due on ${s}.ready (lane, due_at) with (fillfactor = 70);
 comment on table ${s}.ready is
-  'One narrow row a live run. due_at: ready time, earliest timer, retry time, or lease end, whichever is meant.';
+  'One narrow row a live run. due_at: ready time, earliest timer, retry time, or lease end.';
+`;
 
+const journal = (s: string): string => `
 create table ${s}.journal (
   part       smallint not null,
   run_id     text collate "C" not null,
@@ -81,7 +88,9 @@ create table ${s}.journal (
   primary key (run_id, generation, place)
 );
 comment on table ${s}.journal is 'Append only: one row an answer. position: the order of delivery.';
+`;
 
+const calls = (s: string): string => `
 create table ${s}.calls (
   part       smallint not null,
   run_id     text collate "C" not null,
@@ -95,7 +104,9 @@ create table ${s}.calls (
   primary key (run_id, generation, place)
 );
 comment on table ${s}.calls is 'Calls that outlive their turn: sleeps, and retries between attempts.';
+`;
 
+const runStatus = (s: string): string => `
 create view ${s}.run_status as
   select u.id, u.workflow, u.version, u.queue, u.generation, u.created_at, u.settled_at, u.reason,
          case when u.status <> 'live' then u.status
@@ -105,8 +116,7 @@ create view ${s}.run_status as
          r.due_at
     from ${s}.runs u left join ${s}.ready r on r.id = u.id;
 comment on view ${s}.run_status is 'Where each run stands, in the words of the API.';
-`,
-};
+`;
 
 /** All migrations, in order. */
 export const migrations: readonly Migration[] = [firstLight];

@@ -76,8 +76,10 @@ export class Committer {
 
   async #sendBusy(items: readonly Item[]): Promise<void> {
     let busy = items;
-    for (let pauseMs = firstBusyPauseMs; busy.length > 0; pauseMs = Math.min(pauseMs * 2, longestBusyPauseMs)) {
+    let pauseMs = firstBusyPauseMs;
+    while (busy.length > 0) {
       await this.#env.sleep(pauseMs);
+      pauseMs = Math.min(pauseMs * 2, longestBusyPauseMs);
       busy = this.#answer(busy, await this.#commit(busy));
     }
   }

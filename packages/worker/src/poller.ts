@@ -95,7 +95,8 @@ export class Poller {
 
   /** A claim under this id may have succeeded without our knowing. */
   recallLater(claimId: string): void {
-    this.#lost.push({ request: this.#request(0, claimId), until: this.#env.monotonic() + 2 * this.#options.leaseMs });
+    const until = this.#env.monotonic() + 2 * this.#options.leaseMs;
+    this.#lost.push({ request: this.#request(0, claimId), until });
   }
 
   async #loop(): Promise<void> {

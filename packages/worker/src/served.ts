@@ -14,14 +14,14 @@ export function serve(workflows: readonly Workflow[], version: string | undefine
   for (const workflow of workflows) {
     const definition = definitionOf(workflow);
     if (definitions.has(definition.name)) {
-      throw new WorkflowError('DUPLICATE_WORKFLOW', `Two workflows of this worker are named '${definition.name}'. ` +
-        'A name stands for one function: rename one of them.');
+      throw new WorkflowError('DUPLICATE_WORKFLOW', `Two workflows of this worker are named ` +
+        `'${definition.name}'. A name stands for one function: rename one of them.`);
     }
     definitions.set(definition.name, definition);
   }
   if (definitions.size === 0) {
-    throw new WorkflowError('NO_WORKFLOWS', 'This worker has no workflows, so it would never do anything. Pass ' +
-      'createWorker({ workflows: [ … ] }).');
+    throw new WorkflowError('NO_WORKFLOWS', 'This worker has no workflows, so it would never do anything. ' +
+      'Pass createWorker({ workflows: [ … ] }).');
   }
   const served = [...definitions.values()].flatMap(({ name, queue, version: own }) => {
     const stamp = own ?? version ?? null;

@@ -5,8 +5,8 @@
 //   U2. Eviction is always safe: what is forgotten is replayed.
 //   U3. A claim of a run that is still driven here means that its old lease is gone.
 import {
-  LiveRun, nothing, Pump, publish, type ClaimedRun, type Env, type History, type Instant, type RunRecord, type Store,
-  type TurnEnded, type TurnHost, type TurnWrite, type WorkflowDefinition,
+  LiveRun, nothing, Pump, publish, type ClaimedRun, type Env, type History, type Instant, type RunRecord,
+  type Store, type TurnEnded, type TurnHost, type TurnWrite, type WorkflowDefinition,
 } from '@perdure/core/engine';
 import type { Logger } from '@perdure/core';
 import { Committer } from './committer.js';
@@ -189,7 +189,7 @@ export class Turns implements TurnHost {
     if (end.kind === 'park') {
       const message = end.reason;
       publish('perdure:run.parked', () => ({ runId, workflow, reason: end.reason, message }));
-      this.log.error(`Run '${runId}' of workflow '${workflow}' is parked: ${end.reason}`, { runId, workflow });
+      this.log.error(`Run '${runId}' of workflow '${workflow}' is parked: ${end.reason}`);
       this.#settled.push({ ...record, status: 'parked', output: nothing, reason: end.reason });
     } else {
       publish('perdure:run.settled', () => ({ runId, workflow, status: end.status }));
@@ -208,9 +208,10 @@ export class Turns implements TurnHost {
     const { runId, definition: { name: workflow } } = run;
     const blockedBy = this.#blocked === '' ? [] : run.runningSteps;
     publish('perdure:run.lost', () => ({ runId, workflow, epoch: run.lease.epoch, blockedBy }));
-    const steps = blockedBy.length === 0 ? '' : ` while it ran step ${blockedBy.map((s) => `'${s}'`).join(', ')}`;
-    this.log.warn(`${this.#blocked}Run '${runId}' lost its lease${steps}; another worker has it, and nothing of ` +
-      'this turn is written.', { runId, workflow });
+    const names = blockedBy.map((step) => `'${step}'`).join(', ');
+    const steps = names === '' ? '' : ` while it ran step ${names}`;
+    this.log.warn(`${this.#blocked}Run '${runId}' lost its lease${steps}; another worker has it, and ` +
+      'nothing of this turn is written.', { runId, workflow });
   }
 
   /** No further step begins; every run is given back as soon as nothing of it runs. */

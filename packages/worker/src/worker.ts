@@ -2,8 +2,8 @@
 // poller.ts, what happens to a claimed run is turns.ts, how it is written is committer.ts.
 import { type Connection, type Duration, type Logger, type Workflow } from '@perdure/core';
 import {
-  checkName, consoleLogger, partOf, systemEnv, toMilliseconds, type AdoptedRun, type Adopter, type Env,
-  type LeaseKeeper, type Timer,
+  checkName, consoleLogger, partOf, systemEnv, toMilliseconds, type AdoptedRun, type Adopter,
+  type BirthLease, type Env, type LeaseKeeper, type Timer,
 } from '@perdure/core/engine';
 import { WorkflowError } from '@perdure/core';
 import {
@@ -81,7 +81,8 @@ class DatabaseWorker implements Worker, Adopter {
   constructor(options: WorkerOptions) {
     const { connection, concurrency = defaultConcurrency } = options;
     if (!Number.isInteger(concurrency) || concurrency < 1) {
-      throw new WorkflowError('INVALID_CONCURRENCY', `concurrency is ${concurrency}; give a whole number from 1 up.`);
+      throw new WorkflowError('INVALID_CONCURRENCY', `concurrency is ${concurrency}; give a whole number ` +
+        'from 1 up.');
     }
     if (options.version !== undefined) checkName(options.version, 'the version of a worker');
     this.#options = options;
@@ -154,7 +155,8 @@ class DatabaseWorker implements Worker, Adopter {
 
   stop(options: { timeout?: Duration | undefined } = {}): Promise<void> {
     const timeout = options.timeout ?? this.#options.shutdownTimeout;
-    const patienceMs = timeout === undefined ? defaultShutdownMs : toMilliseconds(timeout, 'the timeout of stop');
+    const patienceMs = timeout === undefined
+      ? defaultShutdownMs : toMilliseconds(timeout, 'the timeout of stop');
     this.#stopped ??= this.#stop(patienceMs);
     return this.#stopped;
   }
@@ -164,7 +166,7 @@ class DatabaseWorker implements Worker, Adopter {
     const polled = this.#poller.stop();
     this.#turns.stop();
     await this.#drained(patienceMs);
-    this.#turns.abandonSteps(new WorkflowError('WORKER_STOPPING', 'The worker stops and waited long enough.'));
+    this.#turns.abandonSteps(new WorkflowError('WORKER_STOPPING', 'The worker stops; its patience is over.'));
     await this.#drained(patienceMs);
     await Promise.race([polled, this.#env.sleep(patienceMs)]);
     this.#beatTimer?.cancel();
@@ -188,7 +190,7 @@ class DatabaseWorker implements Worker, Adopter {
     };
   }
 
-  offer(workflow: string, queue: string): { claimId: string; leaseMs: number; version: string | null } | null {
+  offer(workflow: string, queue: string): BirthLease | null {
     const served = this.#serving.served.find((kind) => kind.workflow === workflow && kind.queue === queue);
     if (served === undefined || !this.#poller.mayAdopt || this.#outage.on) return null;
     this.#poller.reserve(1);
@@ -202,8 +204,8 @@ class DatabaseWorker implements Worker, Adopter {
     const { id, workflow, queue, input, epoch, at } = run;
     const lease = { runId: id, part: partOf(id), generation: 1, epoch };
     void this.#turns.begin([{
-      lease, before: 0, fresh: true, workflow, queue, input, version: run.version, createdAt: at, firstClaimedAt: at,
-      strikes: 0, soloStrikes: 0,
+      lease, before: 0, fresh: true, workflow, queue, input, version: run.version, createdAt: at,
+      firstClaimedAt: at, strikes: 0, soloStrikes: 0,
     }], at);
   }
 

@@ -45,8 +45,8 @@ export function errorMembers(error: object): Array<[key: string, value: unknown]
   return members;
 }
 
-// The stack becomes a text when it is first read, by code that an application may replace and that prints the error:
-// for an error with a member `toString` it may throw.
+// The stack becomes a text when it is first read, by code that an application may replace and that prints the
+// error: for an error with a member `toString` it may throw.
 function stackOf(error: object): string | undefined {
   try {
     const { stack } = error as { stack?: unknown };

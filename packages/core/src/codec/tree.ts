@@ -80,8 +80,9 @@ tree.registerCustom<object, Json>({
 /** The text of a value that passed `survey`, in the shape that it named. */
 export function writeTree(value: unknown, shape: Shape): string {
   const { json, meta } = tree.serialize(shape === 'table' ? new Table(value as object) : value);
-  // In a tree, superjson finds references only between equal bigints and between NaNs, where they say nothing (J2).
-  return JSON.stringify(meta?.values === undefined ? { json } : { json, meta: { values: meta.values, v: 1 } });
+  // In a tree, superjson finds references only between equal bigints or NaNs, where they say nothing (J2).
+  const values = meta?.values;
+  return JSON.stringify(values === undefined ? { json } : { json, meta: { values, v: 1 } });
 }
 
 /** Reads what `writeTree` wrote. Throws an error of any class when the text is broken. */
@@ -103,7 +104,8 @@ const deepestNotes = 2 * deepestTree + 2;
 
 // superjson takes the notes on types as they are: a string among them would send it round and round.
 function checkNotes(notes: unknown, depth: number): void {
-  if (typeof notes !== 'object' || notes === null || depth > deepestNotes) throw new TypeError('notes were expected');
+  if (typeof notes !== 'object' || notes === null) throw new TypeError('notes were expected');
+  if (depth > deepestNotes) throw new TypeError('notes on a shallower tree were expected');
   if (!Array.isArray(notes)) {
     for (const inner of Object.values(notes)) checkNotes(inner, depth + 1);
   } else if (notes.length > 1) {

@@ -64,7 +64,8 @@ export function claimId(name: string): string {
 /** A wish for runs, under the claim id of this name. */
 export function request(claim: string, more: Partial<ClaimRequest> = {}): ClaimRequest {
   return {
-    claimId: claimId(claim), served: [served], limit: 100, suspects: false, leaseMs: longMs, sweep: true, ...more,
+    claimId: claimId(claim), served: [served], limit: 100, suspects: false, leaseMs: longMs, sweep: true,
+    ...more,
   };
 }
 

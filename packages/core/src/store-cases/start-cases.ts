@@ -31,6 +31,7 @@ export const startCases: readonly StoreCase[] = [
   promise('start: an id that exists does not disturb its owner', async (scene) => {
     const run = await scene.claimed('a');
     await scene.store.startRuns([newRun('a')]);
+    assert.equal(await scene.status('a'), 'running');
     await scene.answered('done', ending(run, ends.settle()));
     assert.equal(only(await scene.store.startRuns([newRun('a')])).kind, 'exists');
     assert.equal(await scene.status('a'), 'completed');
@@ -106,8 +107,10 @@ export const startCases: readonly StoreCase[] = [
   promise('start: an id that was born leased and is started again stays leased', async (scene) => {
     const lease = { claimId: claimId('born'), leaseMs: longMs, version: null };
     const { epoch } = await scene.start('a', { lease });
-    const again = await scene.store.startRuns([newRun('a', { lease: { ...lease, claimId: claimId('other') } })]);
+    const other = { ...lease, claimId: claimId('other') };
+    const again = await scene.store.startRuns([newRun('a', { lease: other })]);
     assert.equal(only(again).kind, 'exists');
+    assert.equal(await scene.status('a'), 'running');
     const owner = { runId: 'a', generation: 1, part: partOf('a'), epoch };
     await scene.answered('done', ending(owner, ends.settle()));
   }),

@@ -25,9 +25,9 @@ export async function handleOf(transaction: unknown, names: boolean): Promise<Tx
 }
 
 function refusal(why: string): WorkflowError {
-  return new WorkflowError('NOT_A_TRANSACTION', `client.start was not given a transaction: ${why}. Pass the client ` +
-    'on which you ran BEGIN, or the tx of db.transaction().execute(async (tx) => …). To start a run outside of a ' +
-    'transaction leave the argument out.');
+  return new WorkflowError('NOT_A_TRANSACTION', `client.start was not given a transaction: ${why}. Pass ` +
+    'the client on which you ran BEGIN, or the tx of db.transaction().execute(async (tx) => …). To start ' +
+    'a run outside of a transaction leave the argument out.');
 }
 
 type KyselyShape = Omit<KyselyTransaction, 'isTransaction'> & { readonly isTransaction: boolean };
@@ -37,7 +37,7 @@ function isKysely(given: unknown): given is KyselyShape {
 }
 
 function kyselyHandle(transaction: KyselyShape): TxHandle {
-  if (!transaction.isTransaction) throw refusal('it is a Kysely instance, which takes any connection for each query');
+  if (!transaction.isTransaction) throw refusal('it is a Kysely instance, and takes any connection a query');
   return {
     query: async ({ text }, values) => {
       const result = await transaction.executeQuery(CompiledQuery.raw(text, [...values]));
@@ -56,15 +56,18 @@ function isPg(given: unknown): given is PgShape {
 }
 
 async function pgHandle(client: PgShape, names: boolean): Promise<TxHandle> {
-  if (client.totalCount !== undefined) throw refusal('it is a pool, which takes any connection for each query');
-  const status = client.getTransactionStatus === undefined ? await probe(client) : client.getTransactionStatus();
+  if (client.totalCount !== undefined) throw refusal('it is a pool, and takes any connection a query');
+  const status = client.getTransactionStatus === undefined
+    ? await probe(client) : client.getTransactionStatus();
   if (status === 'I') throw refusal('no BEGIN was run on this client');
   return {
     query: async ({ name, text }, values) => {
       // The driver takes a named statement as an object; its port here knows the plain call alone.
       const run = client.query as (query: unknown, values?: unknown[]) => Promise<{ rows: unknown[] }>;
-      const result = names && client.getTransactionStatus !== undefined
-        ? await run.call(client, { name, text, values: [...values] }) : await run.call(client, text, [...values]);
+      const named = names && client.getTransactionStatus !== undefined;
+      const result = named
+        ? await run.call(client, { name, text, values: [...values] })
+        : await run.call(client, text, [...values]);
       return result.rows as Record<string, unknown>[];
     },
   };
@@ -92,7 +95,7 @@ export class TransactionStore implements StartStore {
   constructor(handle: TxHandle, schema: string) {
     this.#handle = handle;
     this.#schema = schema;
-    this.#statements = startStatements(schema);
+    this.#statements = startStatements(schema, 'caller');
   }
 
   async startRuns(runs: readonly NewRun[]): Promise<readonly StartAnswer[]> {

@@ -1,6 +1,6 @@
 // From a wish for runs to lanes of the `ready` table, and from its rows back to runs.
 import {
-  laneOf, type ClaimAnswer, type ClaimedRun, type ClaimRequest, type Instant,
+  laneOf, type ClaimAnswer, type ClaimedRun, type ClaimRequest, type Instant, type LaneKind,
 } from '@perdure/core/engine';
 import type { Row } from './session.js';
 
@@ -31,7 +31,7 @@ export interface ClaimLanes {
 }
 
 /** The lanes that a request looks into: those of the runs it serves, or their quarantines. */
-export function claimLanes(request: ClaimRequest, kind: 'normal' | 'quarantine', marks: LowWaterMarks): ClaimLanes {
+export function claimLanes(request: ClaimRequest, kind: LaneKind, marks: LowWaterMarks): ClaimLanes {
   const { served, sweep } = request;
   const take = kind === 'quarantine' ? 1 : request.limit;
   const rows = served.map(({ queue, workflow, version, stamp }) => {
@@ -63,8 +63,8 @@ export function readClaim(rows: readonly Row[], lanes: readonly number[], marks:
 }
 
 function readClaimed(row: Row): ClaimedRun {
-  const [id, part, epoch, before, fresh, workflow, version, queue, strikes, solo, firstClaimedAt, generation, codec,
-    input, createdAt] = row;
+  const [id, part, epoch, before, fresh, workflow, version, queue, strikes, solo, firstClaimedAt,
+    generation, codec, input, createdAt] = row;
   return {
     lease: { runId: String(id), part: Number(part), generation: Number(generation), epoch: Number(epoch) },
     before: Number(before),

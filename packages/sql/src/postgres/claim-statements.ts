@@ -72,8 +72,8 @@ function claimText(s: string): string {
   return `
 with k as materialized (
   select r.*, l.quarantine, l.stamp, l.stamped_lane, l.ord
-    from unnest($1::integer[], $2::float8[], $3::integer[], $4::integer[], $5::text[], $6::integer[], $7::text[],
-                $8::text[], $9::text[])
+    from unnest($1::integer[], $2::float8[], $3::integer[], $4::integer[], $5::text[], $6::integer[],
+                $7::text[], $8::text[], $9::text[])
          with ordinality
          as l(lane, low, take, quarantine, stamp, stamped_lane, queue, workflow, version, ord)
    cross join lateral (
@@ -94,7 +94,8 @@ u as (
          version = coalesce(r.version, k.stamp),
          fresh = false,
          strikes = r.strikes + case when k.claim is not null then 1 else 0 end,
-         solo_strikes = r.solo_strikes + case when k.claim is not null and k.quarantine is null then 1 else 0 end,
+         solo_strikes = r.solo_strikes
+           + case when k.claim is not null and k.quarantine is null then 1 else 0 end,
          first_claimed_at = coalesce(r.first_claimed_at, clock_timestamp())
     from k where r.id = any(array(select id from k)) and r.id = k.id and r.part = k.part
   returning r.*, k.epoch as before, k.ord, k.fresh as was_fresh, k.due_at as was_due)

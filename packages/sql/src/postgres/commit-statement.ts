@@ -6,65 +6,95 @@
 //   G4. Rows are locked in the order of ids. Lookups go by arrays of ids, so that the primary key is the only
 //       sensible plan; batch and locked rows meet by hash, whatever the estimates say.
 //   G5. Every item has an answer: done; already (by an earlier sending of the same); busy; lost.
-import type { TurnWrite } from '@perdure/core/engine';
+//   G6. Entries that an earlier sending wrote keep its instant, and the answer says it: `old` looks for them,
+//       but only where something was not inserted. What an earlier sending wrote too late for our snapshot is
+//       busy, and found by the next sending.
 import type { Statement } from './statement.js';
 
 const micros = (instant: string): string => `(extract(epoch from ${instant}) * 1000000)::bigint`;
 const ms = (value: string): string => `${value} * interval '1 millisecond'`;
 const us = (value: string): string => `'epoch'::timestamptz + ${value} * interval '1 microsecond'`;
 
-/** Builds the commit statement. `s` is the quoted schema. */
+/** Builds the commit statement. `s` is the quoted schema; the parameters are in commit-values.ts. */
 export function commitStatement(s: string): Statement {
+  const ctes = [batch(s), journal(s), calls(s), settle(s), change(s)].join(',');
+  return { name: 'perdure_commit', text: `with${ctes}${answers(s)}` };
+}
+
+/** The items, the rows that could be locked, and the items that still own theirs. */
+function batch(s: string): string {
   const lock = (ids: string, strength: string): string =>
     `select id, epoch, wake, rested_from from ${s}.ready where id = any(${ids}::text[])
         and part = any($3::smallint[]) order by id for ${strength} skip locked`;
-  return {
-    name: 'perdure_commit',
-    text: `
-with t as materialized (select clock_timestamp() as now),
+  return `
+t as materialized (select clock_timestamp() as now),
 i as materialized (
-  select * from unnest($4::text[], $5::smallint[], $6::integer[], $7::bigint[], $8::text[], $9::text[], $10::text[],
-    $11::text[], $12::text[], $13::text[], $14::float8[], $15::float8[], $16::text[])
+  select * from unnest($4::text[], $5::smallint[], $6::integer[], $7::bigint[], $8::text[], $9::text[],
+    $10::text[], $11::text[], $12::text[], $13::text[], $14::float8[], $15::float8[], $16::text[])
     with ordinality
-    as i(id, part, generation, epoch, act, status, codec, output, error, reason, in_ms, at_us, quarantine, ord)),
+    as i(id, part, generation, epoch, act, status, codec, output, error, reason, in_ms, at_us, quarantine,
+         ord)),
 x as materialized (
   select * from (${lock('$1', 'no key update')}) change
   union all
   select * from (${lock('$2', 'share')}) share),
-ok as materialized (select i.*, x.wake from i join x on x.id = i.id and x.epoch = i.epoch),
+ok as materialized (select i.*, x.wake from i join x on x.id = i.id and x.epoch = i.epoch)`;
+}
+
+/** First write wins: an entry that is there is an earlier sending of the same. */
+function journal(s: string): string {
+  return `
 j as (
-  insert into ${s}.journal
-    (part, run_id, generation, place, position, kind, name, codec, value, error, attempt, started_at, ended_at)
-  select ok.part, ok.id, ok.generation, e.place, e.position, e.kind, e.name, e.codec, e.value, e.error, e.attempt,
-         t.now - ${ms('e.took_ms')}, t.now
-    from unnest($17::bigint[], $18::text[], $19::integer[], $20::text[], $21::text[], $22::text[], $23::text[],
-                $24::text[], $25::integer[], $26::float8[])
+  insert into ${s}.journal (part, run_id, generation, place, position, kind, name, codec, value, error,
+                            attempt, started_at, ended_at)
+  select ok.part, ok.id, ok.generation, e.place, e.position, e.kind, e.name, e.codec, e.value, e.error,
+         e.attempt, t.now - ${ms('e.took_ms')}, t.now
+    from unnest($17::bigint[], $18::text[], $19::integer[], $20::text[], $21::text[], $22::text[],
+                $23::text[], $24::text[], $25::integer[], $26::float8[])
          as e(ord, place, position, kind, name, codec, value, error, attempt, took_ms)
     join ok on ok.ord = e.ord, t
-  on conflict (run_id, generation, place) do nothing),
+  on conflict (run_id, generation, place) do nothing)`;
+}
+
+/** Calls that outlive their turn are written and changed; answered ones go. */
+function calls(s: string): string {
+  return `
 c as (
   insert into ${s}.calls (part, run_id, generation, place, kind, name, due_at, attempt, error)
   select ok.part, ok.id, ok.generation, c.place, c.kind, c.name,
          coalesce(t.now + ${ms('c.delay_ms')}, ${us('c.at_us')}), c.attempt, c.error
-    from unnest($27::bigint[], $28::text[], $29::text[], $30::text[], $31::integer[], $32::text[], $33::float8[],
-                $34::float8[])
+    from unnest($27::bigint[], $28::text[], $29::text[], $30::text[], $31::integer[], $32::text[],
+                $33::float8[], $34::float8[])
          as c(ord, place, kind, name, attempt, error, delay_ms, at_us)
     join ok on ok.ord = c.ord, t
   on conflict (run_id, generation, place)
   do update set due_at = excluded.due_at, attempt = excluded.attempt, error = excluded.error),
 g as (
-  delete from ${s}.calls k using unnest($35::bigint[], $36::text[]) as z(ord, place) join ok on ok.ord = z.ord
-   where k.run_id = any($37::text[]) and k.run_id = ok.id and k.generation = ok.generation and k.place = z.place),
+  delete from ${s}.calls k using unnest($35::bigint[], $36::text[]) as z(ord, place)
+    join ok on ok.ord = z.ord
+   where k.run_id = any($37::text[]) and k.run_id = ok.id and k.generation = ok.generation
+     and k.place = z.place)`;
+}
+
+/** Settlements and parks: the row goes, and with it every claim on the run. */
+function settle(s: string): string {
+  return `
 del as (
   delete from ${s}.ready r using ok
    where r.id = any($1::text[]) and r.id = ok.id and r.part = ok.part and ok.act in ('settle', 'park')
   returning r.id, r.version, r.first_claimed_at, ok.ord),
 fin as (
   update ${s}.runs u
-     set status = ok.status, output_codec = ok.codec, output = ok.output, error = ok.error, reason = ok.reason,
-         version = del.version, started_at = del.first_claimed_at, settled_at = t.now, settled_epoch = ok.epoch
+     set status = ok.status, output_codec = ok.codec, output = ok.output, error = ok.error,
+         reason = ok.reason, version = del.version, started_at = del.first_claimed_at,
+         settled_at = t.now, settled_epoch = ok.epoch
     from del join ok on ok.ord = del.ord, t
-   where u.id = any($1::text[]) and u.id = del.id and u.part = ok.part),
+   where u.id = any($1::text[]) and u.id = del.id and u.part = ok.part)`;
+}
+
+/** Rests and renewals. A rest is a change of ownership and writes a new epoch; a renewal is none. */
+function change(s: string): string {
+  return `
 upd as (
   update ${s}.ready r set
          due_at = case when ok.act = 'renew' then t.now + ${ms('ok.in_ms')}
@@ -79,66 +109,23 @@ upd as (
          solo_strikes = case when ok.quarantine = 'absolve' then 0 else r.solo_strikes end
     from ok, t
    where r.id = any($1::text[]) and r.id = ok.id and r.part = ok.part and ok.act in ('rest', 'renew')
-  returning ok.ord, r.epoch)
+  returning ok.ord, r.epoch)`;
+}
+
+function answers(s: string): string {
+  return `
 select i.ord,
-       case when ok.ord is not null then 'done'
+       case when ok.ord is not null and not coalesce(old.whole, true) then 'busy'
+            when ok.ord is not null then 'done'
             when x.id is not null then
               case when i.act = 'rest' and x.rested_from = i.epoch then 'already' else 'lost' end
             when exists (select from ${s}.ready r where r.id = i.id and r.part = i.part) then 'busy'
-            when exists (select from ${s}.runs u where u.id = i.id and u.part = i.part and u.settled_epoch = i.epoch)
-              then 'already'
+            when exists (select from ${s}.runs u
+                          where u.id = i.id and u.part = i.part and u.settled_epoch = i.epoch) then 'already'
             else 'lost' end,
        upd.epoch, coalesce(ok.wake, false), ${micros('t.now')}
-  from i cross join t left join ok on ok.ord = i.ord left join x on x.id = i.id left join upd on upd.ord = i.ord`,
-  };
-}
-
-/** The parameters of a batch, in the order of the statement. */
-export function commitValues(writes: readonly TurnWrite[]): readonly unknown[] {
-  const items = newColumns(13);
-  const entries = newColumns(10);
-  const calls = newColumns(8);
-  const closed = newColumns(3);
-  const change: string[] = [];
-  const share: string[] = [];
-  const parts = new Set<number>();
-  for (const [index, write] of writes.entries()) {
-    const { runId, part, generation, epoch } = write.lease;
-    (write.end === null && write.calls.length + write.closed.length === 0 ? share : change).push(runId);
-    parts.add(part);
-    push(items, [runId, part, generation, epoch, ...endColumns(write)]);
-    const ord = index + 1;
-    for (const e of write.entries) {
-      push(entries, [ord, e.place, e.position, e.kind, e.name, e.value.codec, e.value.text, e.error, e.attempt,
-        e.tookMs]);
-    }
-    for (const c of write.calls) {
-      push(calls, [ord, c.place, c.kind, c.name, c.attempt, c.error, c.delayMs, c.atMs === null ? null : c.atMs * 1e3]);
-    }
-    for (const place of write.closed) push(closed, [ord, place, runId]);
-  }
-  return [change, share, [...parts], ...items, ...entries, ...calls, ...closed];
-}
-
-/** act, status, codec, output, error, reason, in_ms, at_us, quarantine */
-function endColumns({ end }: TurnWrite): readonly unknown[] {
-  if (end === null) return ['entries', null, null, null, null, null, null, null, null];
-  switch (end.kind) {
-    case 'settle':
-      return ['settle', end.status, end.output.codec, end.output.text, end.error, null, null, null, null];
-    case 'park':
-      return ['park', 'parked', null, null, end.error, end.reason, null, null, null];
-    case 'rest':
-      return ['rest', null, null, null, null, null, end.wakeInMs, end.wakeAt, 'absolve'];
-    case 'renew':
-      return ['renew', null, null, null, null, null, end.leaseMs, null, end.quarantine];
-  }
-}
-
-function newColumns(count: number): unknown[][] {
-  return Array.from({ length: count }, () => []);
-}
-
-function push(columns: unknown[][], row: readonly unknown[]): void {
-  for (const [index, value] of row.entries()) columns[index]?.push(value);
+  from i cross join t
+  left join ok on ok.ord = i.ord
+  left join x on x.id = i.id
+  left join upd on upd.ord = i.ord`;
 }

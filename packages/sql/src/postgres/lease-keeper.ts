@@ -17,7 +17,8 @@ export function startLeaseKeeper(
   const thread = new Worker(new URL('./lease-thread.js', import.meta.url), { workerData });
   thread.unref();
   const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
-  thread.on('error', (error) => publish('perdure:trouble', () => ({ what: 'the lease thread ended', error })));
+  thread.on('error', (error) =>
+    publish('perdure:trouble', () => ({ what: 'the lease thread ended', error })));
   const tell = (message: LeaseThreadMessage): void => thread.postMessage(message);
   return {
     hold: (leases) => tell({ kind: 'hold', leases: flat(leases) }),

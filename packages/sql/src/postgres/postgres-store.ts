@@ -2,13 +2,14 @@
 // beside it.
 import { WorkflowError } from '@perdure/core';
 import {
-  nothing, partOf, type CallKind, type ClaimAnswer, type ClaimRequest, type History, type Lease, type NewRun,
-  type RecordedCall, type RecordedEntry, type RunRecord, type RunStatus, type StartAnswer, type Store,
-  type TurnAnswer, type TurnWrite,
+  nothing, partOf, type CallKind, type Encoded, type ClaimAnswer, type ClaimRequest, type History,
+  type Lease, type NewRun, type RecordedCall, type RecordedEntry, type RunRecord, type RunStatus,
+  type StartAnswer, type Store, type TurnAnswer, type TurnWrite,
 } from '@perdure/core/engine';
 import { claimLanes, LowWaterMarks, readClaim } from './claim-rows.js';
 import { claimStatements, type ClaimStatements } from './claim-statements.js';
-import { commitStatement, commitValues } from './commit-statement.js';
+import { commitStatement } from './commit-statement.js';
+import { commitValues } from './commit-values.js';
 import { readStatements, type ReadStatements } from './read-statements.js';
 import type { Row, StatementRunner } from './session.js';
 import { DataRefusedError, LockTimeoutError } from './sql-error.js';
@@ -35,7 +36,7 @@ export class PostgresStore implements Store {
   /** `schema` is the quoted name. */
   constructor(sessions: StoreSessions, schema: string) {
     this.#sessions = sessions;
-    this.#start = startStatements(schema);
+    this.#start = startStatements(schema, 'own');
     this.#claim = claimStatements(schema);
     this.#commit = commitStatement(schema);
     this.#read = readStatements(schema);
@@ -182,7 +183,7 @@ export class PostgresStore implements Store {
 }
 
 function missing(runId: string): WorkflowError {
-  return new WorkflowError('NO_ANSWER', `The store has no answer for the start of run '${runId}'.`, { runId });
+  return new WorkflowError('NO_ANSWER', `The store has no answer for start '${runId}'.`, { runId });
 }
 
 function partsOf(ids: readonly string[]): readonly number[] {
@@ -206,11 +207,16 @@ function readRun(row: Row): RunRecord {
     id: String(id),
     workflow: String(workflow),
     generation: Number(generation),
-    output: codec === null ? nothing : { codec: codec as 'json' | 'superjson', text: output as string | null },
+    output: codec === null ? nothing : encodedOf(codec, output),
     error: error as string | null,
     reason: reason as string | null,
     status: status as RunStatus,
   };
+}
+
+// The CHECK constraints and this package alone write these columns.
+function encodedOf(codec: unknown, text: unknown): Encoded {
+  return { codec: codec as Encoded['codec'], text: text as string | null };
 }
 
 function readEntry(row: Row): RecordedEntry {
@@ -220,7 +226,7 @@ function readEntry(row: Row): RecordedEntry {
     position: Number(position),
     kind: kind as CallKind,
     name: String(name),
-    value: { codec: codec as 'json' | 'superjson', text: value as string | null },
+    value: encodedOf(codec, value),
     error: error as string | null,
     attempt: Number(attempt),
     tookMs: Number(tookMs),

@@ -112,7 +112,8 @@ export class Session implements Runner {
     client.on('notification', ({ channel, payload }) => this.onNotification?.(channel, payload ?? ''));
     try {
       await client.connect();
-      if (this.#options.names && this.#options.settings !== undefined) await client.query(this.#options.settings);
+      const { names, settings } = this.#options;
+      if (names && settings !== undefined) await client.query(settings);
       return client;
     } catch (error) {
       this.#client = null;

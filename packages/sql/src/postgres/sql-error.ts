@@ -27,15 +27,13 @@ const explained: Readonly<Record<string, string>> = {
 
 /** Turns what the driver threw into what the engine acts on. */
 export function unavailable(error: unknown, deadlineMs: number): Error {
-  if (error instanceof WorkflowError || error instanceof DataRefusedError || error instanceof LockTimeoutError) {
-    return error;
-  }
+  if (error instanceof WorkflowError) return error;
   const state = sqlStateOf(error);
   const said = error instanceof Error ? error.message || error.name : String(error);
   if (state !== null && /^(22|23|54)/.test(state)) return new DataRefusedError(said, { cause: error });
   if (state === '55P03') return new LockTimeoutError(said, { cause: error });
   const known = state === null ? undefined : explained[state];
-  const advice = known ?? `It did not answer within ${deadlineMs} ms, or the connection failed; whether the last ` +
-    'statement took effect is not known.';
+  const advice = known ?? `It did not answer within ${deadlineMs} ms, or the connection failed; whether ` +
+    'the last statement took effect is not known.';
   return new DatabaseUnavailableError(`The database cannot be used: ${said}. ${advice}`, { cause: error });
 }

@@ -17,19 +17,26 @@ const micros = (instant: string): string => `(extract(epoch from ${instant}) * 1
  * When a new run is due: after a delay, at the caller's instant, now; a run born leased at its lease's end.
  */
 const due = (delay: string, at: string, now: string): string =>
-  `coalesce(${now} + ${delay} * interval '1 millisecond', 'epoch'::timestamptz + ${at} * interval '1 millisecond', ` +
-  `${now})`;
+  `coalesce(${now} + ${delay} * interval '1 millisecond', 'epoch'::timestamptz + ${at} * interval '1 ` +
+  `millisecond', ${now})`;
 
 const readyColumns = `part, id, lane, home_lane, queue, workflow, version, due_at, epoch, claim, fresh,
       first_claimed_at`;
 
-/** Builds the start statements. `s` is the quoted schema. */
-export function startStatements(s: string): StartStatements {
+// Set from inside the statement, so that it also holds where a session is not ours to set.
+const impatient = ", set_config('lock_timeout', '50ms', true)";
+
+/**
+ * Builds the start statements. `s` is the quoted schema. On connections of the engine a start waits shortly
+ * for a stranger's open transaction and then gives up; in a caller's transaction no setting is touched.
+ */
+export function startStatements(s: string, on: 'own' | 'caller'): StartStatements {
+  const instant = `select clock_timestamp() as now${on === 'own' ? impatient : ''}`;
   return {
     one: {
       name: 'perdure_start_one',
       text: `
-with t as materialized (select clock_timestamp() as now),
+with t as materialized (${instant}),
 r as (
   insert into ${s}.runs (part, id, workflow, queue, codec, input, created_at)
   select $1::smallint, $2::text, $3::text, $4::text, $5::text, $6::text, t.now from t
@@ -44,10 +51,10 @@ returning id, epoch`,
     many: {
       name: 'perdure_start_many',
       text: `
-with t as materialized (select clock_timestamp() as now),
+with t as materialized (${instant}),
 n as materialized (
-  select * from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[],
-    $8::float8[], $9::float8[], $10::uuid[], $11::text[], $12::float8[])
+  select * from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+    $7::integer[], $8::float8[], $9::float8[], $10::uuid[], $11::text[], $12::float8[])
     as n(part, id, workflow, queue, codec, input, lane, delay_ms, start_at_ms, claim, version, lease_ms)),
 r as (
   insert into ${s}.runs (part, id, workflow, queue, codec, input, created_at)
