@@ -1,1 +1,2 @@
-export {};
+// What tests of workflows import.
+export { memoryConnection, type MemoryConnectionOptions } from './memory-connection.js';

@@ -1,0 +1,42 @@
+// A Connection without a server: client and worker run on the memory store, in one process.
+import { WorkflowError, type Connection } from '@perdure/core';
+import { MemoryStore, MemoryTransaction, type Adopter, type Env, type Store } from '@perdure/core/engine';
+import { MemoryHints } from './memory-hints.js';
+
+/** What a memory connection is made of. */
+export interface MemoryConnectionOptions<Kind extends Store = MemoryStore> {
+  /** Where the store's clock and chance come from; the real ones by default. Unused when `store` is given. */
+  readonly env?: Env | undefined;
+  /** The store, if it is to outlive the connection, or to be another one than a healthy memory store. */
+  readonly store?: Kind | undefined;
+}
+
+/**
+ * Connects client and worker of one process to a memory store, for tests that need no server. Two of them on
+ * one `store` are two processes on one database, without hints between them. `within` takes a transaction of
+ * `store.begin()` or `store.within()`. A main loop that is blocked loses its leases: nothing renews them.
+ */
+export function memoryConnection<Kind extends Store = MemoryStore>(
+  options?: MemoryConnectionOptions<Kind>): Connection & { readonly store: Kind };
+export function memoryConnection(options: MemoryConnectionOptions<Store> = {}): Connection {
+  const { env, store = new MemoryStore({ env }) } = options;
+  const close = (): Promise<void> => Promise.resolve();
+  return {
+    store,
+    hints: new MemoryHints(),
+    adopters: new Set<Adopter>(),
+    within: async (transaction) => openTransaction(transaction, store),
+    keepLeases: () => ({ hold: () => undefined, beat: () => undefined, close }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function openTransaction(transaction: unknown, store: Store): MemoryTransaction {
+  if (transaction instanceof MemoryTransaction && transaction.open) {
+    // A store that wraps another is not the one that the transaction was begun on.
+    if (transaction.store === store || !(store instanceof MemoryStore)) return transaction;
+  }
+  throw new WorkflowError('NOT_A_TRANSACTION', 'A memory connection takes an open transaction of its own ' +
+    'store. Begin one with store.begin(), or use store.within().');
+}
