@@ -53,10 +53,20 @@ j as (
                 $23::text[], $24::text[], $25::integer[], $26::float8[])
          as e(ord, place, position, kind, name, codec, value, error, attempt, took_ms)
     join ok on ok.ord = e.ord, t
-  on conflict (run_id, generation, place) do nothing)`;
+  on conflict (run_id, generation, place) do nothing
+  returning run_id, place),
+old as (
+  select e.ord, max(k.ended_at) as at, bool_and(k.place is not null or j.place is not null) as whole
+    from unnest($17::bigint[], $18::text[]) as e(ord, place)
+    join i on i.ord = e.ord
+    left join ${s}.journal k on k.run_id = any($1::text[] || $2::text[])
+     and k.run_id = i.id and k.generation = i.generation and k.place = e.place
+    left join j on j.run_id = i.id and j.place = e.place
+   where (select count(*) from j) < cardinality($17::bigint[])
+   group by e.ord)`;
 }
 
-/** Calls that outlive their turn are written and changed; answered ones go. */
+/** Calls that outlive their turn are written and changed; answered ones go, and all when the run settles. */
 function calls(s: string): string {
   return `
 c as (
@@ -70,10 +80,9 @@ c as (
   on conflict (run_id, generation, place)
   do update set due_at = excluded.due_at, attempt = excluded.attempt, error = excluded.error),
 g as (
-  delete from ${s}.calls k using unnest($35::bigint[], $36::text[]) as z(ord, place)
-    join ok on ok.ord = z.ord
+  delete from ${s}.calls k using ok
    where k.run_id = any($37::text[]) and k.run_id = ok.id and k.generation = ok.generation
-     and k.place = z.place)`;
+     and (ok.act = 'settle' or (ok.ord, k.place) in (select * from unnest($35::bigint[], $36::text[]))))`;
 }
 
 /** Settlements and parks: the row goes, and with it every claim on the run. */
@@ -123,9 +132,10 @@ select i.ord,
             when exists (select from ${s}.runs u
                           where u.id = i.id and u.part = i.part and u.settled_epoch = i.epoch) then 'already'
             else 'lost' end,
-       upd.epoch, coalesce(ok.wake, false), ${micros('t.now')}
+       upd.epoch, coalesce(ok.wake, false), ${micros('coalesce(old.at, t.now)')}
   from i cross join t
   left join ok on ok.ord = i.ord
   left join x on x.id = i.id
-  left join upd on upd.ord = i.ord`;
+  left join upd on upd.ord = i.ord
+  left join old on old.ord = i.ord`;
 }
