@@ -128,9 +128,12 @@ select i.ord,
             when ok.ord is not null then 'done'
             when x.id is not null then
               case when i.act = 'rest' and x.rested_from = i.epoch then 'already' else 'lost' end
-            when exists (select from ${s}.ready r where r.id = i.id and r.part = i.part) then 'busy'
+            when exists (select from ${s}.ready r
+                          where r.id = any($1::text[] || $2::text[]) and r.id = i.id and r.part = i.part)
+              then 'busy'
             when exists (select from ${s}.runs u
-                          where u.id = i.id and u.part = i.part and u.settled_epoch = i.epoch) then 'already'
+                          where u.id = any($1::text[] || $2::text[]) and u.id = i.id and u.part = i.part
+                            and u.settled_epoch = i.epoch) then 'already'
             else 'lost' end,
        upd.epoch, coalesce(ok.wake, false), ${micros('coalesce(old.at, t.now)')}
   from i cross join t
