@@ -52,7 +52,7 @@ export function makeHandle<Out>(context: HandleContext, { id, workflow }: RunRef
   return {
     id,
     workflow,
-    result: (options = {}) => waitForResult<Out>(context, { id, workflow }, options),
+    result: async (options = {}) => waitForResult<Out>(context, { id, workflow }, options),
     status: async () => {
       const [run] = await context.store.readRuns([id]);
       if (run === undefined) throw notFound(id);

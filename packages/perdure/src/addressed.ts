@@ -5,7 +5,7 @@ import {
 } from '@perdure/client';
 import type { Connection, Workflow } from '@perdure/core';
 import type { ConnectTarget } from '@perdure/sql';
-import { createWorker as workerOn, type Worker, type WorkerOptions } from '@perdure/worker';
+import { checkWorker, createWorker as workerOn, type Worker, type WorkerOptions } from '@perdure/worker';
 import { borrow, type Borrowed } from './shared-connections.js';
 
 /** Where the runs are: a Connection, or what `connect` takes; left out, DATABASE_URL. */
@@ -80,19 +80,26 @@ function lateHandle(
 
 /**
  * Makes a worker. It connects on `start`, and shares its Connection with whoever names the same address in
- * this process. Throws DUPLICATE_WORKFLOW and NO_WORKFLOWS at once; `start` throws what `connect` throws.
+ * this process. Throws what is wrong with its options at once; `start` throws what `connect` throws.
  */
 export function createWorker(options: AddressedWorkerOptions): Worker {
   const { connection, schema, ...rest } = options;
   if (isConnection(connection)) return workerOn({ ...rest, connection });
+  checkWorker(rest);
   let opened: { borrowed: Borrowed; worker: Worker } | null = null;
-  const open = async (): Promise<Worker> => {
-    if (opened !== null) return opened.worker;
-    const borrowed = await borrow(connection, { schema });
-    opened = { borrowed, worker: workerOn({ ...rest, connection: borrowed.connection }) };
-    return opened.worker;
+  let opening: Promise<Worker> | null = null;
+  const open = (): Promise<Worker> => {
+    opening ??= borrow(connection, { schema }).then((borrowed) => {
+      opened = { borrowed, worker: workerOn({ ...rest, connection: borrowed.connection }) };
+      return opened.worker;
+    }, (error: unknown) => {
+      opening = null;
+      throw error;
+    });
+    return opening;
   };
   const stop: Worker['stop'] = async (stopOptions) => {
+    await opening?.catch(() => undefined);
     await opened?.worker.stop(stopOptions);
     await opened?.borrowed.release();
   };
@@ -102,8 +109,8 @@ export function createWorker(options: AddressedWorkerOptions): Worker {
       return this;
     },
     run: async (runOptions) => {
-      await (await open()).run(runOptions);
-      await opened?.borrowed.release();
+      const worker = await open();
+      await worker.run(runOptions).finally(() => opened?.borrowed.release());
     },
     stop,
     health: () => opened?.worker.health() ?? { ok: false, activeRuns: 0, lastPollAt: null },

@@ -25,7 +25,11 @@ export async function borrow(target: ConnectTarget | undefined, options: Connect
   const found = schemas.get(schema) ?? { opened: connect(address, options), users: 0 };
   schemas.set(schema, found);
   found.users++;
+  let released = false;
   const release = async (): Promise<void> => {
+    // A worker may be stopped twice, and its user leaves once.
+    if (released) return;
+    released = true;
     found.users--;
     if (found.users > 0) return;
     if (schemas.get(schema) === found) schemas.delete(schema);

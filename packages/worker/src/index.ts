@@ -1,2 +1,2 @@
 // What applications import.
-export { createWorker, type Worker, type WorkerHealth, type WorkerOptions } from './worker.js';
+export { checkWorker, createWorker, type Worker, type WorkerHealth, type WorkerOptions } from './worker.js';

@@ -62,6 +62,26 @@ export function createWorker(options: WorkerOptions): Worker {
   return new DatabaseWorker(options);
 }
 
+interface Checked {
+  readonly serving: Serving;
+  readonly concurrency: number;
+  readonly leaseMs: number;
+}
+
+/** Everything that can be wrong with a worker before it has a database; throws what `createWorker` throws. */
+export function checkWorker(options: Omit<WorkerOptions, 'connection'>): Checked {
+  const { concurrency = defaultConcurrency, leaseDuration, shutdownTimeout, version } = options;
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw new WorkflowError('INVALID_CONCURRENCY', `concurrency is ${concurrency}; give a whole number ` +
+      'from 1 up.');
+  }
+  if (version !== undefined) checkName(version, 'the version of a worker');
+  const leaseMs = leaseDuration === undefined
+    ? defaultLeaseMs : Math.max(100, toMilliseconds(leaseDuration, 'leaseDuration'));
+  if (shutdownTimeout !== undefined) toMilliseconds(shutdownTimeout, 'shutdownTimeout');
+  return { serving: serve(options.workflows, version), concurrency, leaseMs };
+}
+
 class DatabaseWorker implements Worker, Adopter {
   readonly #options: WorkerOptions;
   readonly #env: Env;
@@ -79,17 +99,12 @@ class DatabaseWorker implements Worker, Adopter {
   #idle: (() => void) | null = null;
 
   constructor(options: WorkerOptions) {
-    const { connection, concurrency = defaultConcurrency } = options;
-    if (!Number.isInteger(concurrency) || concurrency < 1) {
-      throw new WorkflowError('INVALID_CONCURRENCY', `concurrency is ${concurrency}; give a whole number ` +
-        'from 1 up.');
-    }
-    if (options.version !== undefined) checkName(options.version, 'the version of a worker');
+    const { connection } = options;
+    const { serving, concurrency, leaseMs } = checkWorker(options);
     this.#options = options;
     this.#env = options.env ?? systemEnv;
-    this.#serving = serve(options.workflows, options.version);
-    this.#leaseMs = options.leaseDuration === undefined
-      ? defaultLeaseMs : Math.max(100, toMilliseconds(options.leaseDuration, 'leaseDuration'));
+    this.#serving = serving;
+    this.#leaseMs = leaseMs;
     this.#renewMs = this.#leaseMs * renewalShare;
     const log = options.logger ?? consoleLogger;
     this.#outage = new Outage(this.#env, log);
@@ -103,11 +118,11 @@ class DatabaseWorker implements Worker, Adopter {
     this.#poller = new Poller({ ...shared, turns: this.#turns, served: this.#serving.served, concurrency });
   }
 
-  start(): Promise<this> {
+  async start(): Promise<this> {
     if (this.#stopped !== null) {
       throw new WorkflowError('WORKER_STOPPED', 'This worker was stopped. Make a new one with createWorker.');
     }
-    if (this.#keeper !== null) return Promise.resolve(this);
+    if (this.#keeper !== null) return this;
     const { connection } = this.#options;
     this.#keeper = connection.keepLeases({
       leaseMs: this.#leaseMs, renewMs: this.#renewMs, loopLimitMs: this.#leaseMs * loopLimitLeases,
@@ -118,7 +133,7 @@ class DatabaseWorker implements Worker, Adopter {
     this.#beatAt = this.#env.monotonic();
     this.#beat();
     this.#poller.start();
-    return Promise.resolve(this);
+    return this;
   }
 
   // Renews what is due for it, and shows the lease thread that the loop is alive.
