@@ -8,7 +8,8 @@ import { failure, freshEngine } from '../../testing/test/engine.js';
 
 const { client, connection, pool, url, expectNothing, sql } = await freshEngine();
 const greet = workflow('greet', async (_ctx, name: string) => `Hello ${name}`);
-const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) });
+const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool: new pg.Pool(
+  { connectionString: url }) }) });
 const idle = new pg.Client({ connectionString: url });
 await idle.connect();
 afterAll(async () => {
@@ -63,7 +64,8 @@ describe('instead of a transaction', () => {
   });
 
   test.each([undefined, null, 7, 'tx', {}, { query: 7 }])('nonsense: %j', async (nonsense) => {
-    await expectRefusal(client.start(nonsense as never, greet, 'Ada' as never), /no transaction that perdure knows/);
+    await expectRefusal(client.start(nonsense as never, greet, 'Ada' as never),
+      /no transaction that perdure knows/);
   });
 });
 

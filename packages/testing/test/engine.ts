@@ -77,7 +77,8 @@ export async function freshEngine(): Promise<Engine> {
     },
     expectNoTrace: async (runId) => {
       for (const [table, column] of tables) {
-        expect([table, await sql(`select * from perdure.${table} where ${column} = $1`, [runId])]).toEqual([table, []]);
+        expect([table, await sql(`select * from perdure.${table} where ${column} = $1`, [runId])])
+          .toEqual([table, []]);
       }
     },
   };
@@ -87,7 +88,7 @@ export async function freshEngine(): Promise<Engine> {
 export async function until<T>(fact: () => T | Promise<T>): Promise<T> {
   for (;;) {
     const found = await fact();
-    if (Boolean(found)) return found;
+    if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
