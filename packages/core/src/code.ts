@@ -21,7 +21,7 @@ import type { WorkflowDefinition } from './workflow.js';
 export interface CodeHost extends Omit<ContextHost, 'call'> {
   readonly definition: WorkflowDefinition;
   readonly journal: Journal;
-  /** An asynchronous schema has parsed the input: a window is open, and is to be closed after the drain. */
+  /** An asynchronous schema has parsed the input: the code can begin at the next delivery. */
   parsed(): void;
   /** Code went on outside of its window; `what` says how. */
   strayed(what: string): void;
@@ -37,6 +37,7 @@ export class Code {
   fault: faults.Fault | null = null;
   readonly #host: CodeHost;
   #phase: 'new' | 'parsing' | 'begun' = 'new';
+  #parsed: AttemptEnd | null = null;
   #window = false;
   #deaf = false;
   #places = 0;
@@ -78,18 +79,19 @@ export class Code {
     this.#deaf = true;
   }
 
-  /** Opens the window and begins the function. */
+  /** Opens the window and begins the function, once its input is parsed. */
   begin(input: Encoded): void {
-    this.#window = true;
+    if (this.#phase === 'parsing') {
+      if (this.#parsed !== null) this.#start(this.#parsed);
+      return;
+    }
     try {
       const parsed = checkInput(this.#host.definition, decode(input));
       if (parsed instanceof Promise) {
         // A schema may parse asynchronously: that is before the code begins, so no window covers it.
-        this.#window = false;
         this.#phase = 'parsing';
         void parsed.then((result) => {
-          this.#window = true;
-          this.#start(result);
+          this.#parsed = result;
           this.#host.parsed();
         });
       } else {
@@ -103,6 +105,7 @@ export class Code {
 
   #start(parsed: AttemptEnd): void {
     this.#phase = 'begun';
+    this.#window = true;
     if (!parsed.ok) {
       this.outcome = parsed;
       return;

@@ -171,9 +171,9 @@ export class LiveRun implements CodeHost, PerformerHost {
     else this.#advance();
   }
 
-  /** An asynchronous schema parsed the input after the window of this run had passed. */
+  /** An asynchronous schema has parsed the input. */
   parsed(): void {
-    this.env.afterDrain(() => this.close());
+    this.#host.deliver(this);
   }
 
   /** Code went on outside of its window. A memory that rests is not used again before that has been said. */

@@ -46,6 +46,7 @@ const defaultDeadlineMs = 10_000;
 const plannerSettings = `set jit = off; set enable_seqscan = off; set plan_cache_mode = force_generic_plan;
 set default_transaction_isolation = 'read committed'; set default_transaction_read_only = off;
 set search_path = pg_catalog; set standard_conforming_strings = on; set client_min_messages = warning`;
+const claimSettings = `${plannerSettings}; set enable_hashjoin = off; set enable_mergejoin = off`;
 const commitSettings = `${plannerSettings}; set enable_nestloop = off; set enable_mergejoin = off`;
 
 /**
@@ -63,14 +64,19 @@ export async function connect(to?: ConnectTarget, options: ConnectOptions = {}):
       'server of your own during development.');
   }
   const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
-  if (typeof target === 'object' && 'embedded' in target) {
+  if (typeof target === 'string') return open({ config: { connectionString: target }, deadlineMs }, options);
+  if (typeof target !== 'object') throw noTarget();
+  if ('embedded' in target) {
     const server = await startEmbedded(target.embedded === true ? {} : target.embedded);
     return open({ config: { connectionString: server.url }, deadlineMs }, options, () => server.stop());
   }
-  if (typeof target === 'string') return open({ config: { connectionString: target }, deadlineMs }, options);
   if ('totalCount' in target) return open({ config: target.options as pg.ClientConfig, deadlineMs }, options);
   if ('executeQuery' in target) return openKysely(target, options, deadlineMs);
-  throw new WorkflowError('NO_DATABASE', 'connect() was given no URL, pool or Kysely instance.');
+  throw noTarget();
+}
+
+function noTarget(): WorkflowError {
+  return new WorkflowError('NO_DATABASE', 'connect() was given no URL, pool or Kysely instance.');
 }
 
 type Target = Pick<SessionOptions, 'config' | 'deadlineMs'>;
@@ -94,7 +100,7 @@ async function open(
   const pools = {
     starts: new SessionPool(session(plannerSettings), 2),
     reads: new SessionPool(session(plannerSettings), 1),
-    claims: new SessionPool(session(plannerSettings), 1),
+    claims: new SessionPool(session(claimSettings), 1),
     commits: new SessionPool(session(commitSettings), 2),
   };
   const notices = new Notices(names ? session(plannerSettings) : null, schemaName);

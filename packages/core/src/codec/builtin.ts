@@ -45,11 +45,16 @@ const home: ReadonlyMap<object, string> = new Map<object, string>([
  * class), 'Array', 'Map', 'Date', 'Uint8Array' and so on; undefined when the codec does not know it.
  */
 export function builtinOf(value: object): string | undefined {
-  if (types.isNativeError(value)) return 'Error';
+  if (isError(value)) return 'Error';
   const prototype: unknown = Object.getPrototypeOf(value);
   if (typeof prototype !== 'object' || prototype === null) return prototype === null ? 'Bare' : undefined;
   const name = home.get(prototype) ?? foreignName(prototype);
   return name !== undefined && brands.get(name)?.(value) === true ? name : undefined;
+}
+
+/** True for errors of all classes and realms, with DOMException, which only newer versions of Node count. */
+export function isError(value: unknown): value is Error {
+  return types.isNativeError(value) || value instanceof DOMException;
 }
 
 /** True when `value` belongs to this realm or has no prototype (T2). */

@@ -1,7 +1,7 @@
 // Errors inside values: taken apart into their own members, and put together again.
 //
-//   V1. An error comes back as an instance of the nearest built-in class (TypeError, AggregateError, …)
-//       with its own `name`; classes of the application are not restored, as with errors that were thrown.
+//   V1. An error comes back as an instance of the nearest built-in class (TypeError, AggregateError, …) with
+//       its name and message; classes of the application are not restored, as with errors that were thrown.
 //   V2. Members that are neither enumerable nor a standard one are the runtime's own and are left out.
 //   V3. message, stack, cause and errors come back not enumerable, the way the constructors set them.
 
@@ -36,21 +36,28 @@ export function errorKeys(error: object): string[] {
   return keys;
 }
 
-/** The members of an error that are stored. Its stack is read: newer versions of V8 make it an accessor. */
+/** The members of an error that are stored, with what its class says of name and message (V1). */
 export function errorMembers(error: object): Array<[key: string, value: unknown]> {
-  const members = errorKeys(error).map((key): [string, unknown] => (
+  const keys = errorKeys(error);
+  const members = keys.map((key): [string, unknown] => (
     [key, Object.getOwnPropertyDescriptor(error, key)?.value]));
-  const stack = stackOf(error);
-  if (stack !== undefined) members.push(['stack', stack]);
+  const add = (key: string, usual: string | undefined): void => {
+    const value = textOf(error, key);
+    if (value !== undefined && value !== usual && !keys.includes(key)) members.push([key, value]);
+  };
+  add('name', errorClassOf(error));
+  add('message', '');
+  // Newer versions of V8 make the stack an accessor of the error's own.
+  add('stack', undefined);
   return members;
 }
 
-// The stack becomes a text when it is first read, by code that an application may replace and that prints the
+// A stack becomes a text when it is first read, by code that an application may replace and that prints the
 // error: for an error with a member `toString` it may throw.
-function stackOf(error: object): string | undefined {
+function textOf(error: object, key: string): string | undefined {
   try {
-    const { stack } = error as { stack?: unknown };
-    return typeof stack === 'string' ? stack : undefined;
+    const value = (error as Record<string, unknown>)[key];
+    return typeof value === 'string' ? value : undefined;
   } catch {
     return undefined;
   }

@@ -6,7 +6,7 @@
 //   S2. Frozen and sealed objects come back as ordinary ones; views of one ArrayBuffer each with bytes of
 //       its own.
 import { types } from 'node:util';
-import { builtinOf, classNameOf, isOfThisRealm } from './builtin.js';
+import { builtinOf, classNameOf, isError, isOfThisRealm } from './builtin.js';
 import { errorKeys } from './error-value.js';
 import { maximumDepth } from './plain.js';
 import { entryStep, memberStep, placeStep, Refusal } from './refusal.js';
@@ -89,7 +89,7 @@ function visitMembers(
     if (member === undefined || !('value' in member)) {
       return new Refusal('an accessor', 'Make it an ordinary member.').under(memberStep(key));
     }
-    if (member.enumerable !== true && !types.isNativeError(value)) {
+    if (member.enumerable !== true && !isError(value)) {
       return new Refusal('not enumerable', 'Make it an ordinary member or drop it.').under(memberStep(key));
     }
     if (superjsonRefuses.has(key)) at.walk.shape = 'table';

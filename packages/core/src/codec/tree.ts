@@ -9,7 +9,7 @@
 //       classes.
 import { types } from 'node:util';
 import { SuperJSON, type SuperJSONResult } from 'superjson';
-import { builtinOf } from './builtin.js';
+import { builtinOf, isError } from './builtin.js';
 import { errorClassOf, errorMembers, newError, setErrorMember } from './error-value.js';
 import { readLeaf, writeLeaf } from './leaf.js';
 import { deepestTree, type Shape } from './survey.js';
@@ -53,7 +53,7 @@ tree.registerCustom<object, Json>({
 
 // superjson keeps name, message and cause of an Error, but not its class, its stack or its own members.
 tree.registerCustom<Error, Json>({
-  isApplicable: (value: unknown): value is Error => types.isNativeError(value),
+  isApplicable: isError,
   serialize: (error) => ({
     class: errorClassOf(error), members: Object.fromEntries(errorMembers(error)) as Json,
   }),

@@ -97,10 +97,9 @@ u as (
          solo_strikes = r.solo_strikes
            + case when k.claim is not null and k.quarantine is null then 1 else 0 end,
          first_claimed_at = coalesce(r.first_claimed_at, clock_timestamp())
-    from k where r.id = any(array(select id from k)) and r.id = k.id and r.part = k.part
+    from k where r.id = k.id and r.part = k.part
   returning r.*, k.epoch as before, k.ord, k.fresh as was_fresh, k.due_at as was_due)
 select ${claimed}, case when u.claim is null then -u.ord else u.ord end, ${micros('u.was_due')},
        ${micros('clock_timestamp()')}
-  from u join ${s}.runs on runs.id = u.id and runs.part = u.part
- where runs.id = any(array(select id from u))`;
+  from u join ${s}.runs on runs.id = u.id and runs.part = u.part`;
 }

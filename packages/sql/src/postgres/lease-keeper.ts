@@ -24,6 +24,7 @@ export function startLeaseKeeper(
     hold: (leases) => tell({ kind: 'hold', leases: flat(leases) }),
     beat: (held) => tell({ kind: 'beat', leases: flat(held) }),
     close: async () => {
+      thread.ref();
       tell({ kind: 'close' });
       await exited;
     },

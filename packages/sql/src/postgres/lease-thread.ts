@@ -46,7 +46,7 @@ class LeaseThread {
   #held = new Map<string, number>();
   #heard = systemEnv.monotonic();
   #renewed = 0;
-  #closed = false;
+  readonly #closed = new AbortController();
 
   constructor(data: LeaseThreadData) {
     this.#data = data;
@@ -56,7 +56,7 @@ class LeaseThread {
   hear(message: LeaseThreadMessage): void {
     this.#heard = systemEnv.monotonic();
     if (message.kind === 'close') {
-      this.#closed = true;
+      this.#closed.abort();
       return;
     }
     if (message.kind === 'beat') this.#held = new Map();
@@ -67,8 +67,8 @@ class LeaseThread {
 
   async run(): Promise<void> {
     const { renewMs, loopLimitMs } = this.#data;
-    while (!this.#closed) {
-      await systemEnv.sleep(renewMs / 6);
+    while (!this.#closed.signal.aborted) {
+      await systemEnv.sleep(renewMs / 6, this.#closed.signal);
       const silentMs = systemEnv.monotonic() - this.#heard;
       if (silentMs < renewMs || this.#held.size === 0) continue;
       const sinceRenewalMs = systemEnv.monotonic() - this.#renewed;
