@@ -6,8 +6,8 @@ import type { Stage } from './stage.js';
 
 const ctrlC = '\u0003';
 
-/** Whether a person sits before a terminal that can read single keys. */
-export function hasTerminal(): boolean {
+/** Whether a person sits before us, who can press keys. */
+export function hasPerson(): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true;
 }
 

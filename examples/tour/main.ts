@@ -3,7 +3,7 @@
 import { WorkflowError } from 'perdure';
 import { killWorkers } from '../order-service/worker-process.js';
 import { WrongCount } from './counts.js';
-import { hasTerminal, serveKeys } from './keys.js';
+import { hasPerson, serveKeys } from './keys.js';
 import { killedWorker, rolledBackOrder } from './scenes.js';
 import { screen, seconds } from './screen.js';
 import { setStage, type Stage } from './stage.js';
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
     await play(stage);
     screen.title(`All counts are right. The tour took ${seconds(performance.now() - began)}.`);
     screen.remark('The code is in examples/order-service; smaller examples lie beside it.');
-    if (hasTerminal()) await serveKeys(stage, () => play(stage));
+    if (hasPerson()) await serveKeys(stage, () => play(stage));
   } finally {
     killWorkers();
     await stage.close();
