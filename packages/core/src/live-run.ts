@@ -269,7 +269,7 @@ export class LiveRun implements CodeHost, PerformerHost {
     } else {
       // A parked run keeps its waits for the day it is opened again; a settled one has no use for them.
       if (end.kind === 'settle') this.#outbox.close(this.#keptPlaces());
-      this.#performer.drop(this.#gone('has ended'));
+      this.#performer.drop(() => this.#gone('has ended'));
     }
     this.#outbox.end(end);
     this.#host.submit(this);
@@ -338,9 +338,9 @@ export class LiveRun implements CodeHost, PerformerHost {
   }
 
   /** The worker's patience is over: bodies are told to stop, and their steps will run again elsewhere. */
-  abandonSteps(reason: unknown): void {
+  abandonSteps(reason: Error): void {
     if (this.#phase !== 'live' || !this.#performer.running || this.#outbox.ending) return;
-    this.#performer.drop(reason);
+    this.#performer.drop(() => reason);
     this.#end({ kind: 'rest', wakeInMs: 0, wakeAt: null });
   }
 
@@ -417,7 +417,7 @@ export class LiveRun implements CodeHost, PerformerHost {
   #finish(how: TurnEnded, write: TurnWrite | null): void {
     this.#phase = 'ended';
     this.#code.deafen();
-    this.#performer.drop(this.#gone('has left this worker'));
+    this.#performer.drop(() => this.#gone('has left this worker'));
     this.#outbox.drop();
     this.#host.ended(this, how, write);
   }

@@ -227,9 +227,9 @@ export class Performer implements AttemptHost {
   }
 
   /** Tells running bodies to stop and forgets them; waits are forgotten as well. */
-  drop(reason: unknown): void {
+  drop(reason: () => Error): void {
     this.disarm();
-    for (const call of this.#running) call.abort(reason);
+    for (const call of this.#running) call.abort(reason());
     this.#running.clear();
     this.#asleep.clear();
   }

@@ -77,12 +77,12 @@ export class Poller {
   poke(): void {
     this.#poked = true;
     this.#pauseMs = firstPauseMs;
-    this.#wake?.abort();
+    this.#endPause();
   }
 
   /** A slot is free: worth a look only if the last one left something behind. */
   freed(): void {
-    if (!this.#foundEmpty) this.#wake?.abort();
+    if (!this.#foundEmpty) this.#endPause();
   }
 
   /** A run is known to be due in `ms`. */
@@ -90,7 +90,7 @@ export class Poller {
     const at = this.#env.monotonic() + ms;
     if (at >= this.#dueAt) return;
     this.#dueAt = at;
-    this.#wake?.abort();
+    this.#endPause();
   }
 
   /** A claim under this id may have succeeded without our knowing. */
@@ -161,6 +161,13 @@ export class Poller {
       const news = answer.runs.filter((run) => held.get(run.lease.runId) !== run.lease.epoch);
       await this.#options.turns.begin(news, answer.at);
     }
+  }
+
+  #endPause(): void {
+    // Forgotten at once: aborting makes an error each time, and a thousand slots may be freed in one turn.
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.abort();
   }
 
   async #pause(): Promise<void> {

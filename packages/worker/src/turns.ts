@@ -5,7 +5,7 @@
 //   U2. Eviction is always safe: what is forgotten is replayed.
 //   U3. A claim of a run that is still driven here means that its old lease is gone.
 import {
-  LiveRun, nothing, Pump, publish, type ClaimedRun, type Env, type History, type Instant, type RunRecord,
+  LiveRun, nothing, Pump, publish, type ClaimedRun, type Env, type History, type Instant, type Lease, type RunRecord,
   type Store, type TurnEnded, type TurnHost, type TurnWrite, type WorkflowDefinition,
 } from '@perdure/core/engine';
 import type { Logger } from '@perdure/core';
@@ -22,6 +22,8 @@ export interface TurnsOptions {
   readonly store: Store;
   readonly outage: Outage;
   readonly definitions: ReadonlyMap<string, WorkflowDefinition>;
+  /** Leases were taken; said before any code of their runs can block the loop. */
+  held(leases: readonly Lease[]): void;
   /** A slot, or the quarantine, is free. */
   freed(): void;
   /** A run rests here, due in so many milliseconds at the earliest. */
@@ -80,6 +82,7 @@ export class Turns implements TurnHost {
 
   /** Begins or continues claimed runs. */
   async begin(claimed: readonly ClaimedRun[], at: Instant): Promise<void> {
+    if (claimed.length > 0) this.#options.held(claimed.map((claim) => claim.lease));
     const unread: ClaimedRun[] = [];
     for (const claim of claimed) {
       publish('perdure:run.claimed', () => ({
@@ -221,7 +224,7 @@ export class Turns implements TurnHost {
   }
 
   /** Bodies that still run are told to stop; their runs are given back at once. */
-  abandonSteps(reason: unknown): void {
+  abandonSteps(reason: Error): void {
     for (const run of [...this.#live.values()]) run.abandonSteps(reason);
   }
 }

@@ -111,6 +111,7 @@ class DatabaseWorker implements Worker, Adopter {
     const shared = { env: this.#env, store: connection.store, outage: this.#outage, leaseMs: this.#leaseMs };
     this.#turns = new Turns({
       ...shared, log, definitions: this.#serving.definitions,
+      held: (leases) => this.#keeper?.hold(leases),
       freed: () => this.#freed(),
       dueIn: (ms) => this.#poller.dueIn(ms),
       settled: (runs) => connection.hints.settled(runs),
@@ -124,9 +125,9 @@ class DatabaseWorker implements Worker, Adopter {
     }
     if (this.#keeper !== null) return this;
     const { connection } = this.#options;
-    this.#keeper = connection.keepLeases({
-      leaseMs: this.#leaseMs, renewMs: this.#renewMs, loopLimitMs: this.#leaseMs * loopLimitLeases,
-    });
+    // The thread counts from the last beat, which lies some time before the loop was blocked.
+    const loopLimitMs = this.#leaseMs * loopLimitLeases + this.#renewMs;
+    this.#keeper = connection.keepLeases({ leaseMs: this.#leaseMs, renewMs: this.#renewMs, loopLimitMs });
     this.#undo.push(connection.hints.onDue(() => this.#poller.poke()), connection.hints.listen());
     connection.adopters.add(this);
     this.#undo.push(() => void connection.adopters.delete(this));
