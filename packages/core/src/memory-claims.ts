@@ -16,13 +16,18 @@ export class MemoryClaims extends MemoryStarts {
     const nextDueAt = request.sweep ? this.nextDue(request, now) : null;
     const runs: ClaimedRun[] = [];
     let suspects = request.suspects ? 1 : 0;
+    let moved = 0;
     for (const row of this.inLine(request, now)) {
       if (runs.length >= request.limit) break;
       if (this.isLocked(row.id)) continue;
-      if (row.lane === 'normal' && row.claim !== null) this.quarantine(row, now);
-      else if (row.lane === 'normal' || suspects-- > 0) runs.push(this.take(row, request, now));
+      if (row.lane === 'normal' && row.claim !== null) {
+        this.quarantine(row, now);
+        moved++;
+      } else if (row.lane === 'normal' || suspects-- > 0) {
+        runs.push(this.take(row, request, now));
+      }
     }
-    return { runs, at: now, nextDueAt };
+    return { runs, moved, at: now, nextDueAt };
   }
 
   async recall({ claimId }: ClaimRequest): Promise<ClaimAnswer> {
@@ -31,7 +36,7 @@ export class MemoryClaims extends MemoryStarts {
     const rows = [...this.tables.ready.values()].filter((row) => this.isOf(row, claimId, now));
     // What it recorded since is to be read, and what its last owner remembers is not to be trusted.
     const runs = rows.map((row) => this.claimed(row, { before: unknownEpoch, fresh: false }));
-    return { runs, at: now, nextDueAt: null };
+    return { runs, moved: 0, at: now, nextDueAt: null };
   }
 
   async wake(ids: readonly string[]): Promise<void> {
@@ -109,9 +114,12 @@ export class MemoryClaims extends MemoryStarts {
     };
   }
 
-  /** A resting run is due now; a leased one hears of it. No stranger's lock makes it be forgotten. */
+  /**
+   * A resting run is due now, a leased one hears of it, one that never began keeps its time. No stranger's
+   * lock makes it be forgotten.
+   */
   protected wakeRow(row: ReadyRow, now: Instant): void {
-    if (row.claim === null) row.dueAt = Math.min(row.dueAt, now);
-    else row.wake = true;
+    if (row.claim !== null) row.wake = true;
+    else if (!row.fresh) row.dueAt = Math.min(row.dueAt, now);
   }
 }

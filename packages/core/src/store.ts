@@ -68,7 +68,7 @@ export interface Served {
   readonly stamp: string | null;
 }
 
-/** A wish for runs. Repeating it with the same claim id gives the same runs again (P3). */
+/** A wish for runs. What it got under its claim id can be recalled (P3). */
 export interface ClaimRequest {
   readonly claimId: string;
   readonly served: readonly Served[];
@@ -106,6 +106,8 @@ export interface ClaimedRun {
 /** Answer to a claim. */
 export interface ClaimAnswer {
   readonly runs: readonly ClaimedRun[];
+  /** How many runs were found whose owner had vanished, and moved to quarantine: due there at once. */
+  readonly moved: number;
   readonly at: Instant;
   /** When the next run that this worker serves is due, if the sweep was asked for and there is one. */
   readonly nextDueAt: Instant | null;
@@ -193,14 +195,16 @@ export interface TurnWrite {
 /** Answer to one TurnWrite. */
 export type TurnAnswer =
   /** Written now, or found written by an earlier sending of the same item. */
-  | { readonly kind: 'done' | 'already-done'; readonly at: Instant;
+  | { readonly kind: 'done' | 'already-done';
+      /** When it was written: for a repeated sending, when its entries were first. */
+      readonly at: Instant;
       /** After a rest: the epoch it wrote, or null if that is not known. */
       readonly epoch: number | null;
       /** Something happened to the run that its owner should look at. */
       readonly wake: boolean }
   /** Somebody holds the run's row for a moment; send again. */
   | { readonly kind: 'busy' }
-  /** The lease is gone; nothing was written, and never will be. */
+  /** The lease is gone: nothing of it is written now, and never will be. */
   | { readonly kind: 'lost' }
   /** The database refuses a value in it; nothing was written. */
   | { readonly kind: 'refused'; readonly why: string };
@@ -239,7 +243,10 @@ export interface Store extends StartStore {
   readHistories(leases: readonly Lease[]): Promise<readonly History[]>;
   /** Writes what turns produced: one answer an item, in order (P4). */
   commit(writes: readonly TurnWrite[]): Promise<readonly TurnAnswer[]>;
-  /** Makes resting runs due now; a leased run gets its wake flag, which its rest honours. */
+  /**
+   * Makes resting runs due now; a leased run gets its wake flag, which its rest honours. A run that was never
+   * claimed is left to its start time.
+   */
   wake(ids: readonly string[]): Promise<void>;
 }
 

@@ -43,7 +43,7 @@ export const brokenClaims: readonly BrokenStore[] = [
         const answers = [];
         for (const kind of request.served) answers.push(await super.claim({ ...request, served: [kind] }));
         if (answers.length < 2) return super.claim(request);
-        return { runs: answers.flatMap(({ runs }) => runs), at: 0, nextDueAt: null };
+        return { runs: answers.flatMap(({ runs }) => runs), moved: 0, at: 0, nextDueAt: null };
       }
     },
     noticed: ['claim: the limit counts all kinds'],

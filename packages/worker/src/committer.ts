@@ -89,10 +89,10 @@ export class Committer {
     for (;;) {
       try {
         const answers = await this.#store.commit(writes);
-        this.#outage.over();
+        this.#outage.over('commit');
         return answers;
       } catch (error) {
-        await this.#outage.pause(error);
+        await this.#outage.pause('commit', error);
       }
     }
   }

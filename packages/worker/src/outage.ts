@@ -9,7 +9,8 @@ const longestPauseMs = 1_000;
 export class Outage {
   readonly #env: Env;
   readonly #log: Logger;
-  #since: number | null = null;
+  readonly #affected = new Set<string>();
+  #since = 0;
   #pauseMs = firstPauseMs;
 
   constructor(env: Env, log: Logger) {
@@ -18,12 +19,14 @@ export class Outage {
   }
 
   get on(): boolean {
-    return this.#since !== null;
+    return this.#affected.size > 0;
   }
 
-  /** A statement had no answer: says so if that is new, and pauses before the next try. */
-  async pause(error: unknown): Promise<void> {
-    if (this.#since === null) {
+  /** A statement of `what` had no answer: says so if that is new, and pauses before the next try. */
+  async pause(what: string, error: unknown): Promise<void> {
+    const known = this.on;
+    this.#affected.add(what);
+    if (!known) {
       this.#since = this.#env.monotonic();
       publish('perdure:database.unavailable', () => ({ error }));
       this.#log.warn('The database does not answer; waiting for it.', { error: String(error) });
@@ -33,11 +36,10 @@ export class Outage {
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
   }
 
-  /** A statement had its answer. */
-  over(): void {
-    if (this.#since === null) return;
+  /** A statement of `what` had its answer: the outage is over when everything has. */
+  over(what: string): void {
+    if (!this.#affected.delete(what) || this.on) return;
     const afterMs = this.#env.monotonic() - this.#since;
-    this.#since = null;
     this.#pauseMs = firstPauseMs;
     publish('perdure:database.back', () => ({ afterMs }));
     this.#log.info('The database answers again.', { afterMs: Math.round(afterMs) });

@@ -3,7 +3,7 @@
 //   L1. Polling is the truth. Hints, known due times and freed slots only end a pause early.
 //   L2. A claim whose answer was lost is recalled under its id for as long as its lease may last.
 import type { ClaimAnswer, ClaimRequest, Env, Served, Store } from '@perdure/core/engine';
-import { firstPauseMs, idlePollMs, largestClaim } from './defaults.js';
+import { firstPauseMs, idlePollMs, knownDueTimes, largestClaim } from './defaults.js';
 import type { Outage } from './outage.js';
 import type { Turns } from './turns.js';
 
@@ -17,6 +17,8 @@ export interface PollerOptions {
   readonly concurrency: number;
   readonly leaseMs: number;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface LostClaim {
   readonly request: ClaimRequest;
@@ -35,9 +37,11 @@ export class Poller {
   #pauseMs = firstPauseMs;
   #sweptAt = -Infinity;
   #polledAt: number | null = null;
-  #dueAt = Infinity;
+  /** When runs that rest here, or were seen waiting, are due; the sweep finds what is not in it. */
+  #dueTimes: number[] = [];
   #reserved = 0;
   #foundEmpty = false;
+  #suspects = false;
 
   constructor(options: PollerOptions) {
     this.#options = options;
@@ -82,15 +86,20 @@ export class Poller {
 
   /** A slot is free: worth a look only if the last one left something behind. */
   freed(): void {
-    if (!this.#foundEmpty) this.#endPause();
+    if (!this.#foundEmpty && this.#wanted > 0) this.#endPause();
+  }
+
+  /** The quarantine is free: looks for the next suspect if there may be one. */
+  quarantineFreed(): void {
+    if (this.#suspects) this.poke();
   }
 
   /** A run is known to be due in `ms`. */
   dueIn(ms: number): void {
     const at = this.#env.monotonic() + ms;
-    if (at >= this.#dueAt) return;
-    this.#dueAt = at;
-    this.#endPause();
+    if (this.#dueTimes.length >= knownDueTimes || ms > idlePollMs) return;
+    if (at < Math.min(...this.#dueTimes)) this.#endPause();
+    this.#dueTimes.push(at);
   }
 
   /** A claim under this id may have succeeded without our knowing. */
@@ -103,9 +112,9 @@ export class Poller {
     while (!this.#stopped) {
       try {
         await this.#look();
-        this.#options.outage.over();
+        this.#options.outage.over('claim');
       } catch (error) {
-        await this.#options.outage.pause(error);
+        await this.#options.outage.pause('claim', error);
         continue;
       }
       if (!this.#stopped) await this.#pause();
@@ -127,18 +136,22 @@ export class Poller {
       return;
     }
     this.#poked = false;
-    this.#dueAt = Infinity;
     const request = { ...this.#request(limit, this.#env.newToken()), sweep };
+    request.suspects &&= sweep || this.#suspects;
     const answer = await this.#claim(request);
     this.#polledAt = this.#env.wallTime();
     if (sweep) this.#sweptAt = this.#env.monotonic();
+    // Suspects come one at a time: as long as there was one there may be another.
+    if (request.suspects) this.#suspects = answer.runs.some((run) => run.strikes > 0);
+    if (answer.moved > 0) this.#suspects = true;
+    if (answer.moved > 0 && this.#options.turns.quarantine.free) this.#poked = true;
     if (answer.nextDueAt !== null) this.dueIn((answer.nextDueAt - answer.at) / 1_000);
     this.#foundEmpty = answer.runs.length < limit;
     if (answer.runs.length > 0) this.#pauseMs = firstPauseMs;
     await this.#options.turns.begin(answer.runs, answer.at);
   }
 
-  #request(limit: number, claimId: string): ClaimRequest {
+  #request(limit: number, claimId: string): Mutable<ClaimRequest> {
     const { served, leaseMs, turns } = this.#options;
     return { claimId, served, limit, leaseMs, suspects: turns.quarantine.free, sweep: false };
   }
@@ -176,7 +189,9 @@ export class Poller {
     const now = this.#env.monotonic();
     const jitter = 0.9 + this.#env.random() / 10;
     const untilSweep = this.#sweptAt + idlePollMs - now;
-    const pauseMs = Math.max(0, Math.min(this.#pauseMs * jitter, this.#dueAt - now, untilSweep * jitter));
+    this.#dueTimes = this.#dueTimes.filter((at) => at > now);
+    const untilDue = Math.min(...this.#dueTimes) - now;
+    const pauseMs = Math.max(0, Math.min(this.#pauseMs * jitter, untilDue, untilSweep * jitter));
     this.#pauseMs = Math.min(this.#pauseMs * 2, idlePollMs);
     this.#wake = new AbortController();
     await this.#env.sleep(pauseMs, this.#wake.signal);

@@ -24,8 +24,10 @@ export interface TurnsOptions {
   readonly definitions: ReadonlyMap<string, WorkflowDefinition>;
   /** Leases were taken; said before any code of their runs can block the loop. */
   held(leases: readonly Lease[]): void;
-  /** A slot, or the quarantine, is free. */
+  /** A slot is free. */
   freed(): void;
+  /** The next suspect can be tried. */
+  quarantineFreed(): void;
   /** A run rests here, due in so many milliseconds at the earliest. */
   dueIn(ms: number): void;
   /** Runs settled, durably. */
@@ -56,7 +58,7 @@ export class Turns implements TurnHost {
     this.leaseMs = options.leaseMs;
     this.#options = options;
     this.#pump = new Pump(options.env);
-    this.quarantine = new Quarantine(options.env, () => options.freed());
+    this.quarantine = new Quarantine(options.env, () => options.quarantineFreed());
     this.#committer = new Committer(options.store, options.env, {
       outage: options.outage, afterWrite: (run) => this.quarantine.review(run, false),
     });
@@ -130,10 +132,11 @@ export class Turns implements TurnHost {
     for (;;) {
       try {
         const histories = await this.#options.store.readHistories(claims.map((claim) => claim.lease));
+        this.#options.outage.over('read');
         for (const [index, claim] of claims.entries()) this.#open(claim, histories[index] ?? noHistory, at);
         return;
       } catch (error) {
-        await this.#options.outage.pause(error);
+        await this.#options.outage.pause('read', error);
       }
     }
   }
@@ -213,8 +216,8 @@ export class Turns implements TurnHost {
     publish('perdure:run.lost', () => ({ runId, workflow, epoch: run.lease.epoch, blockedBy }));
     const names = blockedBy.map((step) => `'${step}'`).join(', ');
     const steps = names === '' ? '' : ` while it ran step ${names}`;
-    this.log.warn(`${this.#blocked}Run '${runId}' lost its lease${steps}; another worker has it, and ` +
-      'nothing of this turn is written.', { runId, workflow });
+    this.log.warn(`${this.#blocked}Run '${runId}' lost its lease${steps}: nothing of this turn is ` +
+      'written, and whoever claims it next goes on from its journal.', { runId, workflow });
   }
 
   /** No further step begins; every run is given back as soon as nothing of it runs. */

@@ -113,6 +113,7 @@ class DatabaseWorker implements Worker, Adopter {
       ...shared, log, definitions: this.#serving.definitions,
       held: (leases) => this.#keeper?.hold(leases),
       freed: () => this.#freed(),
+      quarantineFreed: () => this.#poller.quarantineFreed(),
       dueIn: (ms) => this.#poller.dueIn(ms),
       settled: (runs) => connection.hints.settled(runs),
     });
@@ -179,22 +180,27 @@ class DatabaseWorker implements Worker, Adopter {
 
   async #stop(patienceMs: number): Promise<void> {
     for (const undo of this.#undo) undo();
-    const polled = this.#poller.stop();
     this.#turns.stop();
-    await this.#drained(patienceMs);
+    await this.#patiently(this.#poller.stop(), patienceMs);
+    await this.#patiently(this.#drained(), patienceMs);
     this.#turns.abandonSteps(new WorkflowError('WORKER_STOPPING', 'The worker stops; its patience is over.'));
-    await this.#drained(patienceMs);
-    await Promise.race([polled, this.#env.sleep(patienceMs)]);
+    await this.#patiently(this.#drained(), patienceMs);
     this.#beatTimer?.cancel();
     await this.#keeper?.close();
   }
 
-  async #drained(patienceMs: number): Promise<void> {
-    if (this.#turns.size === 0) return;
+  /** Resolves when no run is driven any more. */
+  #drained(): Promise<void> {
+    if (this.#turns.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  async #patiently(done: Promise<void>, patienceMs: number): Promise<void> {
     const enough = new AbortController();
-    this.#idle = () => enough.abort();
+    void done.then(() => enough.abort());
     await this.#env.sleep(patienceMs, enough.signal);
-    this.#idle = null;
   }
 
   health(): WorkerHealth {

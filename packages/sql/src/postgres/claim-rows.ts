@@ -51,6 +51,7 @@ export function claimLanes(request: ClaimRequest, kind: LaneKind, marks: LowWate
 export function readClaim(rows: readonly Row[], lanes: readonly number[], marks: LowWaterMarks): ClaimAnswer {
   const runs: ClaimedRun[] = [];
   let at = 0;
+  let moved = 0;
   for (const row of rows) {
     const ord = Number(row[15]);
     at = Math.max(at, Number(row[17]));
@@ -58,8 +59,9 @@ export function readClaim(rows: readonly Row[], lanes: readonly number[], marks:
     if (lane !== undefined) marks.claimed(lane, Number(row[16]));
     // A negative number is a suspect that was moved to its quarantine: not ours.
     if (ord > 0) runs.push(readClaimed(row));
+    else moved++;
   }
-  return { runs, at, nextDueAt: null };
+  return { runs, moved, at, nextDueAt: null };
 }
 
 function readClaimed(row: Row): ClaimedRun {

@@ -112,6 +112,7 @@ export class PostgresStore implements Store {
     const next = request.sweep ? await this.#nextDue(request) : null;
     return {
       runs: [...suspects?.runs ?? [], ...normal?.runs ?? []],
+      moved: normal?.moved ?? 0,
       at: Math.max(suspects?.at ?? 0, normal?.at ?? 0, next?.at ?? 0),
       nextDueAt: next?.dueAt ?? null,
     };

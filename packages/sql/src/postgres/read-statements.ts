@@ -27,7 +27,7 @@ select u.id, u.workflow, u.generation, u.output_codec, u.output, u.error, u.reas
       name: 'perdure_wake',
       text: `
 update ${s}.ready r
-   set due_at = case when claim is null then least(due_at, clock_timestamp()) else due_at end,
+   set due_at = case when claim is null and not fresh then least(due_at, clock_timestamp()) else due_at end,
        wake = claim is not null
  where r.id = any($1::text[]) and r.part = any($2::smallint[])`,
     },

@@ -17,8 +17,8 @@ const micros = (instant: string): string => `(extract(epoch from ${instant}) * 1
  * When a new run is due: after a delay, at the caller's instant, now; a run born leased at its lease's end.
  */
 const due = (delay: string, at: string, now: string): string =>
-  `coalesce(${now} + ${delay} * interval '1 millisecond', 'epoch'::timestamptz + ${at} * interval '1 ` +
-  `millisecond', ${now})`;
+  `coalesce(${now} + ${delay} * interval '1 millisecond',
+            greatest('epoch'::timestamptz + ${at} * interval '1 millisecond', ${now}), ${now})`;
 
 const readyColumns = `part, id, lane, home_lane, queue, workflow, version, due_at, epoch, claim, fresh,
       first_claimed_at`;
