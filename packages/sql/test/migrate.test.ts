@@ -84,7 +84,8 @@ describe('a schema that this version does not fit', () => {
     const next = schemaVersion + 1;
     await hands.query("update newer.meta set value = $1 where key = 'schema_version'", [next]);
     for (const migrate of [true, false]) {
-      await expect(connect(url, { schema: 'newer', migrate })).rejects.toMatchObject({ code: 'SCHEMA_NEWER' });
+      await expect(connect(url, { schema: 'newer', migrate }))
+        .rejects.toMatchObject({ code: 'SCHEMA_NEWER' });
     }
   });
   test('is refused when it has other parts', async () => {
@@ -152,5 +153,5 @@ test('the database knows exactly the statuses that the engine stores', async () 
   const { rows } = await hands.query<{ rule: string }>(`select pg_get_constraintdef(oid) as rule
     from pg_constraint where conrelid = 'statuses.runs'::regclass and conname = 'runs_status_check'`);
   const allowed = [...rows[0]!.rule.matchAll(/'(\w+)'::text/g)].map(([, status]) => status);
-  expect(allowed.sort()).toEqual(Object.keys(stored).sort());
+  expect(new Set(allowed)).toEqual(new Set(Object.keys(stored)));
 });
