@@ -5,8 +5,8 @@
 //   U2. Eviction is always safe: what is forgotten is replayed.
 //   U3. A claim of a run that is still driven here means that its old lease is gone.
 import {
-  LiveRun, nothing, Pump, publish, type ClaimedRun, type Env, type History, type Instant, type Lease, type RunRecord,
-  type Store, type TurnEnded, type TurnHost, type TurnWrite, type WorkflowDefinition,
+  LiveRun, nothing, Pump, publish, type ClaimedRun, type Env, type History, type Instant, type Lease,
+  type RunRecord, type Store, type TurnEnded, type TurnHost, type TurnWrite, type WorkflowDefinition,
 } from '@perdure/core/engine';
 import type { Logger } from '@perdure/core';
 import { Committer } from './committer.js';
@@ -212,7 +212,7 @@ export class Turns implements TurnHost {
 
   #tellLost(run: LiveRun): void {
     const { runId, definition: { name: workflow } } = run;
-    const blockedBy = this.#blocked === '' ? [] : run.runningSteps;
+    const blockedBy = this.#blocked === '' ? [] : run.openSteps;
     publish('perdure:run.lost', () => ({ runId, workflow, epoch: run.lease.epoch, blockedBy }));
     const names = blockedBy.map((step) => `'${step}'`).join(', ');
     const steps = names === '' ? '' : ` while it ran step ${names}`;
