@@ -84,6 +84,7 @@ export class LiveRun implements CodeHost, PerformerHost {
   #caughtUp = false;
   /** What the code did outside of its window while the run was at rest. */
   #strayed: string | null = null;
+  #lostSteps: readonly string[] | null = null;
   #clock: Instant;
 
   constructor(host: TurnHost, start: TurnStart) {
@@ -124,9 +125,9 @@ export class LiveRun implements CodeHost, PerformerHost {
     return this.#host.env;
   }
 
-  /** Names of the steps whose bodies run right now. */
-  get runningSteps(): readonly string[] {
-    return this.#performer.runningSteps;
+  /** Names of the steps that run, or whose answers are not durable; after a loss, of those it took. */
+  get openSteps(): readonly string[] {
+    return this.#lostSteps ?? [...this.#performer.runningSteps, ...this.#outbox.entryNames];
   }
 
   /** Whether a write waits to be taken. */
@@ -346,7 +347,9 @@ export class LiveRun implements CodeHost, PerformerHost {
 
   /** The lease is gone. Nothing of this memory may be written any more. */
   lose(): void {
-    if (this.#phase !== 'ended') this.#finish('lost', null);
+    if (this.#phase === 'ended') return;
+    this.#lostSteps = this.openSteps;
+    this.#finish('lost', null);
   }
 
   // ---- writes --------------------------------------------------------------------------------------------

@@ -38,6 +38,11 @@ export class Outbox {
     return this.#entries.length > 0;
   }
 
+  /** Names of the calls whose answers are not durable yet. */
+  get entryNames(): readonly string[] {
+    return [...this.#underWay?.entries ?? [], ...this.#entries].map((entry) => entry.name);
+  }
+
   /** Pending calls that wait to be taken. */
   get waitingCalls(): readonly NewPendingCall[] {
     return this.#calls;

@@ -67,6 +67,8 @@ class LeaseThread {
 
   async run(): Promise<void> {
     const { renewMs, loopLimitMs } = this.#data;
+    // Connected ahead of need: when the main loop falls silent there may be little left of its leases.
+    await this.#session.rows('select').catch(() => undefined);
     while (!this.#closed.signal.aborted) {
       await systemEnv.sleep(renewMs / 6, this.#closed.signal);
       const silentMs = systemEnv.monotonic() - this.#heard;
