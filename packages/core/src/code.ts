@@ -18,7 +18,7 @@ import type { Entry } from './store.js';
 import type { WorkflowDefinition } from './workflow.js';
 
 /** What the code side needs of its run. */
-export interface CodeHost extends Omit<ContextHost, 'call'> {
+export interface CodeHost extends ContextHost {
   readonly definition: WorkflowDefinition;
   readonly journal: Journal;
   /** An asynchronous schema has parsed the input: the code can begin at the next delivery. */
@@ -111,9 +111,7 @@ export class Code {
       return;
     }
     const { definition, runId } = this.#host;
-    const ctx = makeContext({
-      ...contextFacts(this.#host), now: () => this.#host.now(), call: (request) => this.#call(request),
-    });
+    const ctx = makeContext(this.#host, (request) => this.#call(request));
     const body = async (): Promise<unknown> => definition.handler(ctx, parsed.value);
     runInScope({ runId, step: null, mistake: (fault) => this.#mistake(fault) }, body).then(
       (value) => this.#returned({ ok: true, value }),
@@ -180,10 +178,4 @@ export class Code {
     this.#unseen.push(call);
     if (!journal.has(call.place)) this.#fresh.push(call);
   }
-}
-
-function contextFacts({ runId, generation, startedAtMs, defaultRetry, log }: CodeHost): Omit<
-  ContextHost, 'call' | 'now'
-> {
-  return { runId, generation, startedAtMs, defaultRetry, log };
 }

@@ -91,31 +91,35 @@ export interface ContextHost {
   readonly startedAtMs: number;
   readonly defaultRetry: ResolvedRetry;
   readonly log: Logger;
-  call(request: CallRequest): Promise<unknown>;
   /** Milliseconds since 1970 of the last delivered answer. */
   now(): number;
 }
 
 /** Makes the context of a run. */
-export function makeContext(host: ContextHost): Ctx {
-  const chance = new Chance(host.runId, host.generation);
+export function makeContext(host: ContextHost, call: (request: CallRequest) => Promise<unknown>): Ctx {
+  let chance: Chance | null = null;
+  const chances = (): Chance => chance ??= new Chance(host.runId, host.generation);
   return {
     runId: host.runId,
     attempt: host.generation,
-    startedAt: new Date(host.startedAtMs),
-    log: host.log,
+    get startedAt(): Date {
+      return new Date(host.startedAtMs);
+    },
+    get log(): Logger {
+      return host.log;
+    },
     step: <T>(name: string, second: StepOptions | StepBody<T>, third?: StepBody<T>) =>
       // A step is answered with what its body returned, decoded again: the type is the body's.
-      host.call(stepRequest(host, name, third === undefined ? [{}, second] : [second, third])) as Promise<T>,
-    sleep: (duration: Duration) => host.call({
+      call(stepRequest(host, name, third === undefined ? [{}, second] : [second, third])) as Promise<T>,
+    sleep: (duration: Duration) => call({
       kind: 'sleep', name: 'sleep', delayMs: toMilliseconds(duration, 'ctx.sleep'), atMs: null,
     }) as Promise<void>,
-    sleepUntil: (time: Date) => host.call({
+    sleepUntil: (time: Date) => call({
       kind: 'sleep', name: 'sleepUntil', delayMs: null, atMs: instantOf(time),
     }) as Promise<void>,
     now: () => new Date(host.now()),
-    random: () => chance.random(),
-    uuid: () => chance.uuid(),
+    random: () => chances().random(),
+    uuid: () => chances().uuid(),
   };
 }
 

@@ -68,6 +68,13 @@ export class Journal {
   }
 }
 
+const nothingRecorded = new Journal({ entries: [], calls: [] });
+
+/** The journal of a history. Runs that recorded nothing, which are most, share one: it never changes. */
+export function journalOf(history: History): Journal {
+  return history.entries.length + history.calls.length === 0 ? nothingRecorded : new Journal(history);
+}
+
 /** "step 2 'charge card'": how a call is named in every message. */
 export function describeCall(call: CallIdentity): string {
   return `${call.kind} ${call.place} '${call.name}'`;

@@ -14,7 +14,7 @@ import type { Env } from './env.js';
 import { invariant, RunParkedError } from './errors.js';
 import { publish } from './events.js';
 import * as faults from './faults.js';
-import { Journal } from './journal.js';
+import { journalOf, type Journal } from './journal.js';
 import { scopedLogger, type Logger } from './logger.js';
 import { Outbox } from './outbox.js';
 import { Performer, type CallAnswer, type PerformerHost } from './performer.js';
@@ -62,10 +62,11 @@ interface Answer {
 export class LiveRun implements CodeHost, PerformerHost {
   readonly definition: WorkflowDefinition;
   readonly journal: Journal;
-  readonly log: Logger;
   claimed: ClaimedRun;
   /** The epoch that its last rest wrote; null if that is not known. */
   restedEpoch: number | null = null;
+  /** When its worker last asked for a renewal, by the worker's own clock. */
+  renewedAt = 0;
   /** In quarantine: its next recorded progress absolves it. */
   suspect: boolean;
   readonly #host: TurnHost;
@@ -84,6 +85,7 @@ export class LiveRun implements CodeHost, PerformerHost {
   #caughtUp = false;
   /** What the code did outside of its window while the run was at rest. */
   #strayed: string | null = null;
+  #log: Logger | null = null;
   #lostSteps: readonly string[] | null = null;
   #clock: Instant;
 
@@ -92,11 +94,9 @@ export class LiveRun implements CodeHost, PerformerHost {
     this.definition = start.definition;
     this.claimed = start.claimed;
     this.suspect = start.claimed.strikes > 0;
-    this.journal = new Journal(start.history);
+    this.journal = journalOf(start.history);
     this.#position = this.journal.lastPosition;
     this.#clock = start.claimed.firstClaimedAt;
-    this.log = scopedLogger(host.log, { runId: this.runId, workflow: this.definition.name },
-      () => this.journal.next === undefined);
     this.#code = new Code(this);
     this.#performer = new Performer(this, this.#outbox, start.at);
   }
@@ -119,6 +119,12 @@ export class LiveRun implements CodeHost, PerformerHost {
 
   get defaultRetry(): ResolvedRetry {
     return this.definition.retry;
+  }
+
+  get log(): Logger {
+    this.#log ??= scopedLogger(this.#host.log, { runId: this.runId, workflow: this.definition.name },
+      () => this.journal.next === undefined);
+    return this.#log;
   }
 
   get env(): Env {

@@ -47,7 +47,7 @@ export function beginAttempt(host: AttemptHost, call: Call, request: StepRequest
   };
   publish('perdure:step.started', () => ({ runId: host.runId, step: call.name, attempt }));
   call.state = 'running';
-  const info = stepInfo(host, call, attempt);
+  const info = new Attempt(host, call);
   let result: unknown;
   try {
     result = runInScope(scopeOf(host, call.name), () => request.body(info));
@@ -69,16 +69,33 @@ function scopeOf(host: AttemptHost, step: string): Scope {
   return { runId: host.runId, step, mistake: (fault) => host.mistake(fault) };
 }
 
-function stepInfo(host: AttemptHost, call: Call, attempt: number): StepInfo {
-  return {
-    name: call.name,
-    attempt,
-    idempotencyKey: `${host.runId}:${host.generation}:${call.place}`,
-    get abortSignal(): AbortSignal {
-      return call.abortSignal;
-    },
-    log: host.log,
-  };
+/** What a body is given. Everything that costs is made when the body looks at it: most never do. */
+class Attempt implements StepInfo {
+  readonly attempt: number;
+  readonly #host: AttemptHost;
+  readonly #call: Call;
+
+  constructor(host: AttemptHost, call: Call) {
+    this.#host = host;
+    this.#call = call;
+    this.attempt = call.attempt + 1;
+  }
+
+  get name(): string {
+    return this.#call.name;
+  }
+
+  get idempotencyKey(): string {
+    return `${this.#host.runId}:${this.#host.generation}:${this.#call.place}`;
+  }
+
+  get abortSignal(): AbortSignal {
+    return this.#call.abortSignal;
+  }
+
+  get log(): Logger {
+    return this.#host.log;
+  }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

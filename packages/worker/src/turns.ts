@@ -47,7 +47,6 @@ export class Turns implements TurnHost {
   readonly #committer: Committer;
   readonly #live = new Map<string, LiveRun>();
   readonly #resting = new Map<string, LiveRun>();
-  readonly #renewedAt = new WeakMap<LiveRun, number>();
   #settled: RunRecord[] = [];
   #stopping = false;
   #blocked = '';
@@ -118,7 +117,7 @@ export class Turns implements TurnHost {
 
   #hold(run: LiveRun): void {
     this.#live.set(run.runId, run);
-    this.#renewedAt.set(run, this.env.monotonic());
+    run.renewedAt = this.env.monotonic();
   }
 
   #admit(run: LiveRun): void {
@@ -145,8 +144,8 @@ export class Turns implements TurnHost {
   renew(renewMs: number): void {
     const now = this.env.monotonic();
     for (const run of this.#live.values()) {
-      if (now - (this.#renewedAt.get(run) ?? 0) < renewMs) continue;
-      this.#renewedAt.set(run, now);
+      if (now - run.renewedAt < renewMs) continue;
+      run.renewedAt = now;
       run.renew('keep');
     }
   }

@@ -1,34 +1,37 @@
 // The parameters of the commit statement: a batch of writes, column by column.
 import type { NewPendingCall, TurnWrite } from '@perdure/core/engine';
+import { arrayLiteral } from './array-literal.js';
 
 /** The parameters of a batch, in the order of the statement. */
-export function commitValues(writes: readonly TurnWrite[]): readonly unknown[] {
-  const items = newColumns(13);
-  const entries = newColumns(10);
-  const calls = newColumns(8);
-  const closed = newColumns(2);
+export function commitValues(writes: readonly TurnWrite[]): readonly string[] {
+  const items = new Columns(13);
+  const entries = new Columns(10);
+  const calls = new Columns(8);
+  const closed = new Columns(2);
   const closing: string[] = [];
   const change: string[] = [];
   const share: string[] = [];
   const parts = new Set<number>();
-  for (const [index, write] of writes.entries()) {
+  let ord = 0;
+  for (const write of writes) {
+    ord++;
     const { runId, part, generation, epoch } = write.lease;
     (write.end === null && write.calls.length + write.closed.length === 0 ? share : change).push(runId);
     parts.add(part);
-    push(items, [runId, part, generation, epoch, ...endColumns(write)]);
-    const ord = index + 1;
+    items.add([runId, part, generation, epoch, ...endColumns(write)]);
     for (const e of write.entries) {
       const { codec, text } = e.value;
-      push(entries, [ord, e.place, e.position, e.kind, e.name, codec, text, e.error, e.attempt, e.tookMs]);
+      entries.add([ord, e.place, e.position, e.kind, e.name, codec, text, e.error, e.attempt, e.tookMs]);
     }
     for (const c of keptCalls(write)) {
       const atMicros = c.atMs === null ? null : c.atMs * 1_000;
-      push(calls, [ord, c.place, c.kind, c.name, c.attempt, c.error, c.delayMs, atMicros]);
+      calls.add([ord, c.place, c.kind, c.name, c.attempt, c.error, c.delayMs, atMicros]);
     }
-    for (const place of write.closed) push(closed, [ord, place]);
+    for (const place of write.closed) closed.add([ord, place]);
     if (write.closed.length > 0 || write.end?.kind === 'settle') closing.push(runId);
   }
-  return [change, share, [...parts], ...items, ...entries, ...calls, ...closed, closing];
+  const columns = [items, entries, calls, closed].flatMap((table) => table.columns);
+  return [change, share, [...parts], ...columns, closing].map(arrayLiteral);
 }
 
 // One statement cannot write a row twice: of two writes of a place the last holds, and a close ends both.
@@ -54,10 +57,15 @@ function endColumns({ end }: TurnWrite): readonly unknown[] {
   }
 }
 
-function newColumns(count: number): unknown[][] {
-  return Array.from({ length: count }, () => []);
-}
+/** Rows, turned into columns. */
+class Columns {
+  readonly columns: readonly unknown[][];
 
-function push(columns: unknown[][], row: readonly unknown[]): void {
-  for (const [index, value] of row.entries()) columns[index]?.push(value);
+  constructor(count: number) {
+    this.columns = Array.from({ length: count }, () => []);
+  }
+
+  add(row: readonly unknown[]): void {
+    for (let column = 0; column < row.length; column++) this.columns[column]?.push(row[column]);
+  }
 }

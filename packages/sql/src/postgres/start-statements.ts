@@ -1,6 +1,7 @@
 // Starts. Inserts only: inside a caller's transaction nothing is locked but the new rows themselves.
 import type { NewRun } from '@perdure/core/engine';
 import { laneOf, partOf } from '@perdure/core/engine';
+import { arrayLiteral } from './array-literal.js';
 import type { Statement } from './statement.js';
 
 /** The statements that create runs, for one schema. */
@@ -81,9 +82,9 @@ export function startValues(run: NewRun): readonly unknown[] {
 }
 
 /** The parameters of many runs: the same, column by column. */
-export function startColumns(runs: readonly NewRun[]): readonly unknown[] {
+export function startColumns(runs: readonly NewRun[]): readonly string[] {
   const rows = runs.map(startValues);
-  return startValues(emptyRun).map((_, column) => rows.map((row) => row[column]));
+  return startValues(emptyRun).map((_, column) => arrayLiteral(rows.map((row) => row[column])));
 }
 
 const emptyRun: NewRun = { id: '', workflow: '', queue: '', input: { codec: 'json', text: null } };
