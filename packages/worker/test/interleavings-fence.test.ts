@@ -119,10 +119,12 @@ test('a step committed while another worker claims the run is recorded by one of
 });
 
 // Guards P3 for rests: a rest whose reply was lost is sent again after the run was woken. Taken out (no
-// comparison of epochs), the second sending undoes the wake, and the run sleeps for an hour.
+// comparison of epochs), the second sending undoes the wake, and the run sleeps for an hour; or (no `already`)
+// the worker believes the run lost.
 test('a rest that is sent again does not undo a wake', async () => {
   const sleeper = workflow('sleeper', async (ctx) => ctx.sleep('1 hour'));
   const claims = collect('perdure:run.claimed');
+  const lost = collect('perdure:run.lost');
   const { proxy, connection } = await stage.behindProxy();
   const rests = named('perdure_commit', (values) => values.includes('{"rest"}'));
   const cut = proxy.cutAfter(rests);
@@ -140,6 +142,7 @@ test('a rest that is sent again does not undo a wake', async () => {
   const [woken] = await sql(`select epoch, due_at <= clock_timestamp() as due from perdure.ready
     where id = $1`, [run.id]);
   expect(woken).toEqual({ epoch: rested!['epoch'], due: true });
+  expect(lost).toEqual([]);
   looks.release();
   await until(() => claims.length === 2);
   expect(claims[1]).toMatchObject({ runId: run.id, strikes: 0 });

@@ -32,7 +32,7 @@ async function expectOnce(runs: readonly RunHandle[], bodies: Map<string, number
   await until(() => settled.length >= runs.length);
   expect(settled).toHaveLength(runs.length);
   expect(claims.filter(({ strikes }) => strikes > 0)).toEqual([]);
-  // Where the answer to a rest was lost, the run may be due, and ours, before the rest is sent again.
+  // Where the answer to a rest was lost, the run may be due, and ours again, before the rest is sent again.
   if (name !== 'commit rest') expect(lost).toEqual([]);
 }
 
@@ -106,24 +106,20 @@ test.each([
 // after a lost reply is not the now() of a replay.
 test('the time of an answer is the same before and after a lost reply', async () => {
   const { proxy, connection } = await stage.behindProxy();
-  const seen: number[] = [];
-  const gate = new Gate();
   const clock = workflow('clock', async (ctx) => {
     await ctx.step('tick', () => 'tock');
-    seen.push(ctx.now().getTime());
-    await ctx.step('wait', () => gate.passed);
     return ctx.now().getTime();
   });
-  const cut = proxy.cutAfter(named('perdure_commit'));
   const worker = await stage.work([clock], { connection, leaseDuration: '20 s' });
+  // From its first run the engine learns that this code asks for the time, and shows it no answer too soon.
+  await client.execute(clock);
+  const cut = proxy.cutAfter(named('perdure_commit', (values) => values[7]!.includes('entries')));
   const run = await client.start(clock);
   await cut.happened;
-  await until(() => seen.length > 0);
-  gate.open();
-  await run.result();
+  const seen = await run.result();
   const recorded = await sql(`select round(extract(epoch from ended_at) * 1000000)::text as at
     from perdure.journal where run_id = $1 and name = 'tick'`, [run.id]);
-  expect(seen.at(-1)).toBe(Math.trunc(Number(recorded[0]!['at']) / 1_000));
+  expect(seen).toBe(Math.trunc(Number(recorded[0]!['at']) / 1_000));
   await worker.stop();
 });
 
