@@ -1,4 +1,7 @@
-// What the bench finds out, in the shape of `--json`. Everything may be missing: `--only` leaves things out.
+// The figures in the shape of `--json`. What was not measured is left out.
+import type { Bench } from './bench.js';
+import { insertSizes } from './measure-limits.js';
+import { rank, type Measured } from './samples.js';
 
 /** Milliseconds at three ranks. */
 export interface Latency {
@@ -7,86 +10,45 @@ export interface Latency {
   readonly p99Ms: number;
 }
 
-/** All figures of one run of the bench. */
-export interface Figures {
-  postgres?: { readonly version: string; readonly settings: Readonly<Record<string, string>> };
-  sizes?: Sizes;
-  W1?: { readonly drainPerSec: number; readonly startsPerSec: number; readonly cpuMicrosPerRun: number };
-  W1c?: { readonly perSec: number };
-  W2?: { readonly stepsPerSec: number; readonly cpuMicrosPerStep: number };
-  W3?: Latency & { readonly toStep: Latency; readonly cross: Latency & { readonly toStep: Latency } };
-  W4?: { readonly stepsPerSec: number; readonly rssMb: number };
-  inFlight?: { readonly runs: number; readonly rssMb: number };
-  L1?: { readonly one: number; readonly sixteen: number };
-  L2?: Readonly<Record<string, number>>;
-  L8?: {
-    readonly runsPerSec: number; readonly stepsPerSec: number; readonly oneRunStepsPerSec: number;
-    readonly batch: number; readonly walPerRun: number;
-  };
-  walPerRun?: number;
-  walPerStep?: number;
-  transactionsPerRun?: number;
-}
-
-/** How much is measured. */
-export interface Sizes {
-  readonly repeats: number;
-  readonly drainRuns: number;
-  readonly drainConcurrency: number;
-  readonly callersRuns: number;
-  readonly callers: number;
-  readonly stepsRuns: number;
-  readonly stepsEach: number;
-  readonly stepsConcurrency: number;
-  readonly latencyStarts: number;
-  readonly longSteps: number;
-  readonly inFlightRuns: number;
-  readonly limitSeconds: number;
-  readonly limitSteps: number;
-}
-
-/** The sizes that figures are quoted with. */
-export const fullSizes: Sizes = {
-  repeats: 3,
-  drainRuns: 40_000,
-  drainConcurrency: 2_000,
-  callersRuns: 20_000,
-  callers: 32,
-  stepsRuns: 4_000,
-  stepsEach: 20,
-  stepsConcurrency: 1_000,
-  latencyStarts: 200,
-  longSteps: 1_000,
-  inFlightRuns: 1_000,
-  limitSeconds: 2,
-  limitSteps: 200,
-};
-
-/** Enough to see that everything works; the figures say little. */
-export const quickSizes: Sizes = {
-  ...fullSizes,
-  repeats: 1,
-  drainRuns: 5_000,
-  callersRuns: 3_000,
-  stepsRuns: 500,
-  latencyStarts: 20,
-  longSteps: 200,
-  limitSeconds: 0.3,
-  limitSteps: 20,
-};
-
-/** The one in the middle; of two, the larger. */
-export function median(values: readonly number[]): number {
-  return rank(values, 0.5);
-}
-
-/** The value below which a share of all values lies. */
-export function rank(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
-}
-
 /** The ranks that are quoted. */
 export function latencyOf(values: readonly number[]): Latency {
   return { p50Ms: rank(values, 0.5), p95Ms: rank(values, 0.95), p99Ms: rank(values, 0.99) };
+}
+
+/** WAL of a step beyond the first, from runs of many steps and runs of one. */
+export function walPerStep({ samples, sizes }: Bench): number | undefined {
+  const longer = samples.of('walPerLongerRun');
+  const run = samples.of('walPerRun');
+  if (longer === undefined || run === undefined) return undefined;
+  return (longer.median - run.median) / (sizes.stepsEach - 1);
+}
+
+/** All figures, to be written as JSON. */
+export function figuresOf(bench: Bench, settings: Readonly<Record<string, string>>): object {
+  const { database, sizes, samples, latencies } = bench;
+  const value = (name: keyof Measured): number | undefined => samples.of(name)?.median;
+  const latency = (where: 'here' | 'cross'): object | undefined => {
+    const found = latencies.get(where);
+    return found && { ...latencyOf(found.toResultMs), toStep: latencyOf(found.toStepMs) };
+  };
+  return {
+    W1: { drainPerSec: value('drainPerSec'), startsPerSec: value('startsPerSec'),
+      cpuMicrosPerRun: value('cpuMicrosPerRun'), ofLimit: samples.ratio('drainPerSec', 'limitRunsPerSec') },
+    W1c: { perSec: value('callersPerSec') },
+    W2: { stepsPerSec: value('stepsPerSec'), cpuMicrosPerStep: value('cpuMicrosPerStep'),
+      ofLimit: samples.ratio('stepsPerSec', 'limitStepsPerSec') },
+    W3: latencies.size === 0 ? undefined : { ...latency('here'), cross: latency('cross') },
+    W4: { stepsPerSec: value('longStepsPerSec'), rssMb: samples.of('longRssMb')?.most,
+      ofLimit: samples.ratio('longStepsPerSec', 'limitLongStepsPerSec') },
+    L1: { one: value('oneRowPerSec'), sixteen: value('sixteenRowsPerSec') },
+    L2: Object.fromEntries(insertSizes.map((rows) => [rows, value(`rows${rows}PerSec`)])),
+    L8: { runsPerSec: value('limitRunsPerSec'), stepsPerSec: value('limitStepsPerSec'),
+      oneRunStepsPerSec: value('limitLongStepsPerSec'), walPerRun: value('limitWalPerRun') },
+    walPerRun: value('walPerRun'),
+    walPerStep: walPerStep(bench),
+    transactionsPerRun: value('transactionsPerRun'),
+    inFlightRssMb: value('inFlightRssMb'),
+    sizes,
+    postgres: { version: database.version, settings },
+  };
 }

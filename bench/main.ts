@@ -1,45 +1,51 @@
-// `pnpm bench [--only W1,L8] [--json FILE] [--quick]`: workloads and limits of design/BENCH.md on an embedded
-// server with durable settings, in one table.
+// `pnpm bench [--only W1,L8] [--json FILE] [--quick]`: workloads and their limits on an embedded server with
+// durable settings, in one table. A limit is measured right before the workload it is for, in every round.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { fullSizes, quickSizes, type Figures } from './figures.js';
+import { Bench, type Measure } from './bench.js';
+import { figuresOf } from './figures.js';
 import { Database } from './host/database.js';
-import { measureEngineSql, measureManyRows, measureSingleRows } from './measure-limits.js';
 import {
-  measureCallers, measureDrain, measureInFlight, measureLatency, measureLongRun, measureSteps, type Measure,
+  measureGroupedRuns, measureGroupedSteps, measureLoneSteps, measureManyRows, measureSingleRows,
+} from './measure-limits.js';
+import {
+  measureCallers, measureDrain, measureInFlight, measureLatency, measureLongRun, measureSteps,
 } from './measure-work.js';
 import { report } from './report.js';
+import { fullSizes, quickSizes } from './sizes.js';
 
-const measures: Readonly<Record<string, Measure>> = {
-  L1: measureSingleRows,
-  L2: measureManyRows,
-  L8: measureEngineSql,
-  W1: measureDrain,
-  W2: measureSteps,
-  W4: measureLongRun,
-  W1c: measureCallers,
-  W3: measureLatency,
-  RSS: measureInFlight,
-};
+type Named = readonly [name: string, measure: Measure];
+const everyRound: readonly Named[] = [
+  ['L1', measureSingleRows], ['L2', measureManyRows],
+  ['L8', measureGroupedRuns], ['W1', measureDrain],
+  ['L8', measureGroupedSteps], ['W2', measureSteps],
+  ['L8', measureLoneSteps], ['W4', measureLongRun],
+  ['W1c', measureCallers],
+];
+const once: readonly Named[] = [['W3', measureLatency], ['RSS', measureInFlight]];
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, json: { type: 'string' }, quick: { type: 'boolean', default: false } },
 });
-const wanted = values.only === undefined ? Object.keys(measures) : values.only.split(',');
-const unknown = wanted.filter((name) => !Object.hasOwn(measures, name));
+const names = [...new Set([...everyRound, ...once].map(([name]) => name))];
+const wanted = new Set(values.only === undefined ? names : values.only.split(','));
+const unknown = [...wanted].filter((name) => !names.includes(name));
 if (unknown.length > 0) {
-  console.error(`There is no ${unknown.join(', ')}; there are ${Object.keys(measures).join(', ')}.`);
+  console.error(`There is no ${unknown.join(', ')}; there are ${names.join(', ')}.`);
   process.exit(2);
 }
 
 await using database = await Database.start();
-const sizes = values.quick ? quickSizes : fullSizes;
-const postgres = { version: database.version, settings: await database.settings() };
-const figures: Figures = { postgres, sizes };
-for (const [name, measure] of Object.entries(measures)) {
-  if (!wanted.includes(name)) continue;
-  console.error(`${name} …`);
-  await measure(database, sizes, figures);
+await using bench = new Bench(database, values.quick ? quickSizes : fullSizes);
+for (let round = 1; round <= bench.sizes.rounds; round++) {
+  for (const [name, measure] of round === 1 ? [...everyRound, ...once] : everyRound) {
+    if (!wanted.has(name)) continue;
+    console.error(`round ${round}: ${name}`);
+    await measure(bench);
+  }
 }
-console.log(report(figures));
-if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`);
+const settings = await database.settings();
+console.log(report(bench, settings));
+if (values.json !== undefined) {
+  await writeFile(values.json, `${JSON.stringify(figuresOf(bench, settings), null, 2)}\n`);
+}

@@ -1,15 +1,14 @@
-// The limits that the engine's figures are held against, measured on the same server in the same run.
-import { median } from './figures.js';
-import type { Database } from './host/database.js';
-import { MeasuringProcess } from './host/measuring-process.js';
+// The limits that the engine's figures are held against, measured on the same server in the same rounds.
+import type { Bench, Measure } from './bench.js';
 import { verifyCounting, type Expected } from './host/verify.js';
 import { plainTable, type InsertAnswer } from './limits/plain-inserts.js';
-import type { Measure } from './measure-work.js';
 
+/** Rows of one insert in L2. */
+export const insertSizes = [50, 200, 1_000] as const;
 const batches = [200, 1_000];
 const sideBySide = 300;
 
-async function plain(database: Database, work: () => Promise<InsertAnswer>): Promise<number> {
+async function plain({ database }: Bench, work: () => Promise<InsertAnswer>): Promise<number> {
   await database.rows(`drop table if exists ${plainTable}`);
   await database.rows(`create table ${plainTable} (id bigint not null, note text not null)`);
   const { perSec, rows } = await work();
@@ -21,23 +20,21 @@ async function plain(database: Database, work: () => Promise<InsertAnswer>): Pro
 }
 
 /** L1. */
-export const measureSingleRows: Measure = async (database, { limitSeconds: seconds }, figures) => {
-  const { url } = database;
-  await using helper = new MeasuringProcess();
-  const through = (connections: number): Promise<number> =>
-    plain(database, () => helper.ask('singleRows', { url, connections, seconds }));
-  figures.L1 = { one: await through(1), sixteen: await through(16) };
+export const measureSingleRows: Measure = async (bench) => {
+  const { database: { url }, samples, sizes: { limitSeconds: seconds } } = bench;
+  for (const [name, connections] of [['oneRowPerSec', 1], ['sixteenRowsPerSec', 16]] as const) {
+    const request = { url, connections, seconds };
+    samples.add(name, await plain(bench, () => bench.process('L1').ask('singleRows', request)));
+  }
 };
 
 /** L2. */
-export const measureManyRows: Measure = async (database, { limitSeconds: seconds }, figures) => {
-  const { url } = database;
-  await using helper = new MeasuringProcess();
-  const found: Record<string, number> = {};
-  for (const rows of [50, 200, 1_000]) {
-    found[rows] = await plain(database, () => helper.ask('manyRows', { url, rows, seconds }));
+export const measureManyRows: Measure = async (bench) => {
+  const { database: { url }, samples, sizes: { limitSeconds: seconds } } = bench;
+  for (const rows of insertSizes) {
+    const request = { url, rows, seconds };
+    samples.add(`rows${rows}PerSec`, await plain(bench, () => bench.process('L2').ask('manyRows', request)));
   }
-  figures.L2 = found;
 };
 
 interface Limit {
@@ -45,36 +42,41 @@ interface Limit {
   readonly walPerRun: number;
 }
 
-/** L8. */
-export const measureEngineSql: Measure = async (database, sizes, figures) => {
-  const { url } = database;
-  const { drainRuns, repeats, limitSteps, longSteps } = sizes;
-  await using helper = new MeasuringProcess();
-  const repeated = async (expected: Expected, work: () => Promise<number>): Promise<Limit> => {
-    const seconds: number[] = [];
-    const wal: number[] = [];
-    for (let repeat = 0; repeat < repeats; repeat++) {
-      await database.fresh();
-      const { result, cost } = await database.costOf(work);
-      await verifyCounting(database, expected);
-      seconds.push(result);
-      wal.push(cost.walBytes);
-    }
-    const { runs, steps } = expected;
-    return { perSec: runs * steps / median(seconds), walPerRun: median(wal) / runs };
-  };
+async function limit({ database }: Bench, expected: Expected, work: () => Promise<number>): Promise<Limit> {
+  await database.fresh();
+  const { result, cost } = await database.costOf(work);
+  await verifyCounting(database, expected);
+  return { perSec: expected.runs * expected.steps / result, walPerRun: cost.walBytes / expected.runs };
+}
+
+/** L8 for W1. */
+export const measureGroupedRuns: Measure = async (bench) => {
+  const { database: { url }, samples, sizes: { drainRuns: runs } } = bench;
   let best = { perSec: 0, walPerRun: 0, batch: 0 };
   for (const batch of batches) {
-    const found = await repeated({ runs: drainRuns, steps: 1 },
-      () => helper.ask('groupedRuns', { url, runs: drainRuns, batch }));
+    const request = { url, runs, batch };
+    const work = (): Promise<number> => bench.process('L8').ask('groupedRuns', request);
+    const found = await limit(bench, { runs, steps: 1 }, work);
     if (found.perSec > best.perSec) best = { ...found, batch };
   }
-  const steps = await repeated({ runs: sideBySide, steps: limitSteps },
-    () => helper.ask('groupedSteps', { url, runs: sideBySide, steps: limitSteps }));
-  const oneRun = await repeated({ runs: 1, steps: longSteps },
-    () => helper.ask('groupedSteps', { url, runs: 1, steps: longSteps }));
-  figures.L8 = {
-    runsPerSec: best.perSec, stepsPerSec: steps.perSec, oneRunStepsPerSec: oneRun.perSec,
-    batch: best.batch, walPerRun: best.walPerRun,
-  };
+  samples.add('limitRunsPerSec', best.perSec);
+  samples.add('limitBatch', best.batch);
+  samples.add('limitWalPerRun', best.walPerRun);
 };
+
+/** L8 for W2. */
+export const measureGroupedSteps: Measure = async (bench) => {
+  const size = { runs: sideBySide, steps: bench.sizes.limitSteps };
+  bench.samples.add('limitStepsPerSec', await stepwise(bench, size));
+};
+
+/** L8 for W4. */
+export const measureLoneSteps: Measure = async (bench) => {
+  bench.samples.add('limitLongStepsPerSec', await stepwise(bench, { runs: 1, steps: bench.sizes.longSteps }));
+};
+
+async function stepwise(bench: Bench, size: Expected): Promise<number> {
+  const request = { url: bench.database.url, ...size };
+  const { perSec } = await limit(bench, size, () => bench.process('L8').ask('groupedSteps', request));
+  return perSec;
+}

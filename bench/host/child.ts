@@ -26,3 +26,6 @@ process.on('message', ({ role, request }: Order) => {
     },
   );
 });
+
+// Whatever is still open then belongs to work that has failed.
+process.on('disconnect', () => process.exit());
