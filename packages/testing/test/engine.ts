@@ -47,7 +47,7 @@ export async function freshEngine(): Promise<Engine> {
     return connection;
   };
   const connection = await open();
-  const pool = new pg.Pool({ connectionString: url });
+  const pool = new pg.Pool({ connectionString: url, statement_timeout: 20_000 });
   pool.on('error', () => undefined);
   const sql = async (text: string, values: unknown[] = []): Promise<SqlRow[]> => (
     (await pool.query<SqlRow>(text, values)).rows);
@@ -82,6 +82,13 @@ export async function freshEngine(): Promise<Engine> {
       }
     },
   };
+}
+
+/** An instant that a row holds, in milliseconds since 1970. */
+export function time(row: SqlRow | undefined, column: string): number {
+  const found = row?.[column];
+  if (!(found instanceof Date)) throw new Error(`There is no ${column} in ${JSON.stringify(row)}.`);
+  return found.getTime();
 }
 
 /** Resolves when `fact` gives something true. The suite's time limit ends a wait that is in vain. */
