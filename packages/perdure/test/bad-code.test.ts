@@ -220,7 +220,7 @@ describe('changed code', () => {
     ['a step in front', ['charge card'], ['check stock', 'charge card'], /'charge card'.*'check stock'/],
     ['two steps swapped', ['a', 'b'], ['b', 'a'], /recorded: .*'a'.*'b'/],
     ['a step gone', ['charge card', 'ship'], ['charge card'], /recorded: .*'ship'/],
-  ])('%s: parked with what was recorded and what is called', async (what, before, after, message) => {
+  ])('%s: parked with what was recorded and what is called', async (...[what, before, after, message]) => {
     reached = new Gate();
     const name = `deploy ${what}`;
     const steps = (names: string[], last: () => unknown): Workflow => workflow(name, async (ctx) => {

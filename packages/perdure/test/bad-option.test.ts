@@ -3,13 +3,15 @@ import { createClient, createWorker, workflow, WorkflowError, type Duration,
   type RetryPolicy } from 'perdure';
 import { systemEnv } from '@perdure/core/engine';
 import pg from 'pg';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { failure, freshEngine, Gate, silent } from '../../testing/test/engine.js';
 
 const { client, connection, url, work, expectNothing, sql } = await freshEngine();
 const greet = workflow('greet', async (_ctx, name: string) => `Hello ${name}`);
 const tx = new pg.Client({ connectionString: url });
 await tx.connect();
+// A test that failed half-way must not hold up the others.
+afterEach(() => tx.query('rollback'));
 afterAll(() => tx.end());
 
 function thrown(call: () => unknown): WorkflowError {
@@ -38,7 +40,7 @@ describe('a start', () => {
     ['an endless delay', { delay: Infinity }, 'INVALID_DURATION', /longer than 100 years/],
     ['an invalid startAt', { startAt: new Date(NaN) }, 'INVALID_TIME', /startAt is no valid Date/],
     ['a startAt that is no Date', { startAt: '2030-01-01' as never }, 'INVALID_TIME', /no valid Date/],
-  ])('%s', async (_what, options, code, message) => {
+  ])('%s', async (...[, options, code, message]) => {
     const error = await failure(client.start(greet, 'Ada', options));
     expect(error).toBeInstanceOf(WorkflowError);
     expect(error.code).toBe(code);
@@ -104,7 +106,7 @@ describe('a worker', () => {
     ['a lease of words', { workflows: [greet], leaseDuration: 'long' as never }, 'INVALID_DURATION',
       /leaseDuration/],
     ['NUL in the version', { workflows: [greet], version: '\0' }, 'INVALID_NAME', /version of a worker/],
-  ])('with %s is refused at once, with a Connection or an address', (_what, options, code, message) => {
+  ])('with %s is refused at once, with a Connection or an address', (...[, options, code, message]) => {
     for (const at of [connection, url, undefined]) {
       const error = thrown(() => createWorker({ ...options, connection: at }));
       expect(error.code).toBe(code);

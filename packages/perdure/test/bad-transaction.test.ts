@@ -3,7 +3,7 @@ import { createClient } from '@perdure/client';
 import { Kysely, PostgresDialect } from 'kysely';
 import { workflow, WorkflowError } from 'perdure';
 import pg from 'pg';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { failure, freshEngine } from '../../testing/test/engine.js';
 
 const { client, connection, pool, url, expectNothing, sql } = await freshEngine();
@@ -12,6 +12,8 @@ const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ po
   { connectionString: url }) }) });
 const idle = new pg.Client({ connectionString: url });
 await idle.connect();
+// A test that failed half-way must not hold up the others.
+afterEach(() => idle.query('rollback'));
 afterAll(async () => {
   await db.destroy();
   await idle.end();
