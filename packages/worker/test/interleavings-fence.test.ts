@@ -48,8 +48,9 @@ test('a settlement that meets a claim at the end of its lease is refused', async
   await old.stop();
 });
 
-// Guards G1 and K2 under real concurrency: forty runs are settled by their owner while another worker claims
-// them. Each ends once, and none comes back to life.
+// Guards P2 and K2 under real concurrency: forty runs are settled by their owner while another worker claims
+// them. Each ends once, and none comes back to life. Taken out (no comparison of epochs), both
+// settle some: by chance, but nearly always.
 test('of settlements and claims that race, each run has one winner', async () => {
   const gate = new Gate();
   const racing = (who: string) => workflow('racing', async (ctx) => ctx.step('work', async () => {
@@ -119,8 +120,8 @@ test('a step committed while another worker claims the run is recorded by one of
 });
 
 // Guards P3 for rests: a rest whose reply was lost is sent again after the run was woken. Taken out (no
-// comparison of epochs), the second sending undoes the wake, and the run sleeps for an hour; or (no `already`)
-// the worker believes the run lost.
+// comparison of epochs), the second sending undoes the wake, and the run sleeps for an hour; or (no
+// `already`) the worker believes the run lost.
 test('a rest that is sent again does not undo a wake', async () => {
   const sleeper = workflow('sleeper', async (ctx) => ctx.sleep('1 hour'));
   const claims = collect('perdure:run.claimed');
