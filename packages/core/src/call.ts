@@ -10,6 +10,25 @@ import type { CallKind, Instant } from './store.js';
  */
 export type CallState = 'new' | 'running' | 'asleep' | 'answered';
 
+/** Tells one attempt to stop. Its signal is made when a body looks at it: most never do, and it is dear. */
+export class Stop {
+  #controller: AbortController | null = null;
+  #given: { readonly reason: unknown } | null = null;
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#given !== null) this.#controller.abort(this.#given.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  now(reason: unknown): void {
+    this.#given = { reason };
+    this.#controller?.abort(reason);
+  }
+}
+
 /** A call that was made and not delivered yet. */
 export class Call implements CallIdentity {
   state: CallState = 'new';
@@ -22,7 +41,7 @@ export class Call implements CallIdentity {
   /** Counts up when a running attempt is given up, so that its late end is ignored. */
   tries = 0;
   readonly #opened: OpenPromise<unknown> = openPromise();
-  #controller: AbortController | null = null;
+  #stop: Stop | null = null;
 
   constructor(readonly place: string, readonly request: CallRequest) {}
 
@@ -50,16 +69,17 @@ export class Call implements CallIdentity {
     this.#opened.reject(error);
   }
 
-  // Made only when a body looks at it: most never do, and it costs as much as the rest of a step.
-  get abortSignal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    return this.#controller.signal;
+  /** Begins another attempt, with a stop of its own. */
+  nextStop(): Stop {
+    this.tries++;
+    this.#stop = new Stop();
+    return this.#stop;
   }
 
   /** Tells a running body to stop; what it returns after that is ignored. */
   abort(reason: unknown): void {
     this.tries++;
-    this.#controller?.abort(reason);
-    this.#controller = null;
+    this.#stop?.now(reason);
+    this.#stop = null;
   }
 }

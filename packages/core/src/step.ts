@@ -1,5 +1,5 @@
 // Runs one attempt of a step body: its scope, its timeout, its abort signal, and how its end is told.
-import type { Call } from './call.js';
+import type { Call, Stop } from './call.js';
 import type { StepInfo, StepRequest } from './context.js';
 import type { Env } from './env.js';
 import { StepTimeoutError } from './errors.js';
@@ -28,7 +28,8 @@ export interface AttemptHost {
 /** Begins the next attempt of `call`. */
 export function beginAttempt(host: AttemptHost, call: Call, request: StepRequest): void {
   const attempt = call.attempt + 1;
-  const mine = ++call.tries;
+  const stop = call.nextStop();
+  const mine = call.tries;
   const began = host.env.monotonic();
   const timer = request.timeoutMs === null ? null : host.env.after(request.timeoutMs, () => {
     if (call.tries !== mine) return;
@@ -47,7 +48,7 @@ export function beginAttempt(host: AttemptHost, call: Call, request: StepRequest
   };
   publish('perdure:step.started', () => ({ runId: host.runId, step: call.name, attempt }));
   call.state = 'running';
-  const info = new Attempt(host, call);
+  const info = new Attempt(host, call, stop);
   let result: unknown;
   try {
     result = runInScope(scopeOf(host, call.name), () => request.body(info));
@@ -74,8 +75,10 @@ class Attempt implements StepInfo {
   readonly attempt: number;
   readonly #host: AttemptHost;
   readonly #call: Call;
+  readonly #stop: Stop;
 
-  constructor(host: AttemptHost, call: Call) {
+  constructor(host: AttemptHost, call: Call, stop: Stop) {
+    this.#stop = stop;
     this.#host = host;
     this.#call = call;
     this.attempt = call.attempt + 1;
@@ -90,7 +93,7 @@ class Attempt implements StepInfo {
   }
 
   get abortSignal(): AbortSignal {
-    return this.#call.abortSignal;
+    return this.#stop.signal;
   }
 
   get log(): Logger {
