@@ -55,9 +55,14 @@ class Chaos {
   readonly #options: KillOptions;
   readonly #dice: Dice;
   readonly #service: OrderProcess;
+  /** Those that are ready. */
   readonly #workers = new Set<OrderProcess>();
+  /** Those, and the ones that are starting up. */
+  readonly #hired = new Set<OrderProcess>();
   readonly #hits = new Map<string, number>();
   readonly #killed = new Set<number>();
+  /** Processes that ended although nobody asked them to. */
+  readonly #broken: string[] = [];
   readonly #db: pg.Client;
   #ordered = 0;
   #hitting = 0;
@@ -88,7 +93,8 @@ class Chaos {
     const { rows: [count] } = await this.#db.query<{ n: number }>(
       'select count(*)::integer as n from effects');
     const expected = { orders, hits: this.#hits, killed: this.#killed };
-    const violations = [...late, ...await this.#dismiss(), ...await checkOrders(this.#db, expected)];
+    const violations = [...late, ...this.#broken, ...await this.#dismiss(), ...await checkOrders(this.#db,
+      expected)];
     return {
       kills: this.#killed.size, killsThatHit: this.#hitting, runsHit: this.#hits.size,
         bodies: count?.n ?? 0, violations,
@@ -99,7 +105,15 @@ class Chaos {
     const { url } = this.#options;
     const settings = { DATABASE_URL: url, LEASE_MS: String(leaseMs), STEP_MS: String(stepMs) };
     const worker = new OrderProcess('worker', settings);
-    void worker.ready.then(() => this.#workers.add(worker), () => undefined);
+    this.#hired.add(worker);
+    // Nobody is killed before it is ready, so who ends before that ended by itself.
+    worker.ready.then(() => this.#workers.add(worker), (error: unknown) => {
+      this.#broken.push(String(error));
+    });
+    void worker.gone.then(() => {
+      this.#hired.delete(worker);
+      if (this.#workers.delete(worker)) this.#broken.push(`worker ${worker.pid} ended by itself`);
+    });
   }
 
   async #order(url: string): Promise<void> {
@@ -115,7 +129,9 @@ class Chaos {
     const least = Math.max(1, (this.#options.workers ?? defaultWorkers) - 1);
     const until = systemEnv.monotonic() + settleLimitMs;
     while (this.#workers.size < least) {
-      if (systemEnv.monotonic() > until) throw new Error('No worker process became ready.');
+      if (this.#broken.length > 0 || systemEnv.monotonic() > until) {
+        throw new Error(`No worker process became ready. ${this.#broken.join('; ')}`);
+      }
       await systemEnv.sleep(5);
     }
   }
@@ -143,14 +159,16 @@ class Chaos {
   }
 
   async #dismiss(): Promise<string[]> {
-    const codes = await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    const staff = [...this.#workers];
     this.#workers.clear();
+    const codes = await Promise.all(staff.map((worker) => worker.stop()));
     return codes.filter((code) => code !== 0).map((code) =>
       `a worker that was asked to stop ended with ${code}`);
   }
 
   async end(): Promise<void> {
-    await Promise.all([this.#service, ...this.#workers].map((each) => each.kill()));
+    this.#workers.clear();
+    await Promise.all([this.#service, ...this.#hired].map((each) => each.kill()));
     await this.#db.end();
   }
 }

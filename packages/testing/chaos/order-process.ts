@@ -11,6 +11,9 @@ interface Said {
   readonly runId?: string;
 }
 
+/** How much of what a process wrote to standard error is kept, to be shown when it ends by itself. */
+const longestLines = 2_000;
+
 const alive = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
@@ -31,8 +34,12 @@ export class OrderProcess {
   constructor(program: 'serve' | 'worker', settings: Readonly<Record<string, string>>) {
     const file = new URL(`../../../examples/dist/order-service/${program}.js`, import.meta.url);
     const env = { ...process.env, ...settings };
-    const child = fork(fileURLToPath(file), { env, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const child = fork(fileURLToPath(file), { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     this.#child = child;
+    let lines = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      lines = (lines + text).slice(-longestLines);
+    });
     this.pid = child.pid ?? 0;
     alive.add(child);
     const left = once(child, 'exit').then(() => alive.delete(child));
@@ -44,7 +51,7 @@ export class OrderProcess {
         else this.#hear(said);
       });
       child.once('exit', (code, signal) => {
-        reject(new Error(`${program} ended with ${code ?? signal} before it was ready`));
+        reject(new Error(`${program} ended with ${code ?? signal} before it was ready. ${lines}`));
       });
     });
     // Whether it was killed before it was ready is of interest to nobody.

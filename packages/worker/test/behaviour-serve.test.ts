@@ -40,8 +40,7 @@ describe('stopping', () => {
     expect(pids).toEqual(['first', 'second']);
   });
 
-  // The signal that a body reads after the abort is another one.
-  test.fails('has limited patience: a step that does not end is aborted, and runs again elsewhere',
+  test('has limited patience: a step that does not end is aborted, and runs again elsewhere',
     async () => {
     const reasons: unknown[] = [];
     const attempts: number[] = [];
