@@ -54,7 +54,8 @@ describe('retry', () => {
   });
 
   test('what the code says wins: never again, or not before', () => {
-    expect(decideRetry(plain, { attempt: 1, error: new NonRetryableError('x') }, 1)).toEqual({ kind: 'give-up' });
+    const never = new NonRetryableError('x');
+    expect(decideRetry(plain, { attempt: 1, error: never }, 1)).toEqual({ kind: 'give-up' });
     const typed = resolveRetry({ nonRetryableErrors: [TypeError] }, defaultRetry, 'test');
     expect(decideRetry(typed, { attempt: 1, error: new TypeError('x') }, 1)).toEqual({ kind: 'give-up' });
     const later = new RetryAfterError('x', '90 seconds');

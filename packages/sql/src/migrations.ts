@@ -21,8 +21,8 @@ const firstLight: Migration = {
   sql: (s) => [runs, ready, journal, calls, runStatus].map((part) => part(s)).join(''),
 };
 
-// What a settlement changes stands last and finds room on its page: the log then carries the change alone, and
-// no index is touched. Together with the room in `ready` that is 300 bytes of log a run.
+// What a settlement changes stands last and finds room on its page: the log then carries the change alone,
+// and no index is touched. Together with the room in `ready` that is 300 bytes of log a run.
 const runs = (s: string): string => `
 create table ${s}.runs (
   part          smallint not null,

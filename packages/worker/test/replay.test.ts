@@ -117,11 +117,13 @@ describe('R2: answers are delivered one at a time, in the order they were record
     held.open();
   });
 
-  test.each(['all', 'allSettled', 'race', 'any'] as const)('Promise.%s gives the same on replay', async (kind) => {
+  const kinds = ['all', 'allSettled', 'race', 'any'] as const;
+  test.each(kinds)('Promise.%s gives the same on replay', async (kind) => {
     const { client, work } = house();
     const seen: string[] = [];
     const held = gate();
-    const make = (hold: () => Promise<void>): Workflow<void, void, string> => workflow('combine', async (ctx) => {
+    type Combine = Workflow<void, void, string>;
+    const make = (hold: () => Promise<void>): Combine => workflow('combine', async (ctx) => {
       const steps = [20, 1, 10].map((ms, index) => ctx.step(`s${index}`, { retry: 1 }, async () => {
         await new Promise((resolve) => setTimeout(resolve, ms));
         if (kind === 'any' && index === 1) throw new Error('not this one');
@@ -174,7 +176,8 @@ describe('R4: a call is identified by its place and its name', () => {
       await ctx.step('hold', hold);
     }, async (ctx) => ctx.step('reserve stock', () => 1));
     expect(error).toMatchObject({ code: 'NONDETERMINISM' });
-    expect(error.message).toContain("recorded: step 1 'charge card'; the code now calls step 1 'reserve stock'");
+    expect(error.message).toContain(
+      "recorded: step 1 'charge card'; the code now calls step 1 'reserve stock'");
   });
 
   test('another kind of call parks the run', async () => {
@@ -214,7 +217,8 @@ describe('what code may branch on is the same at replay', () => {
     const { client, work } = house();
     const seen: string[] = [];
     const held = gate();
-    const make = (hold: () => Promise<void>): Workflow<void, void, string> => workflow('same', async (ctx) => {
+    type Facts = Workflow<void, void, string>;
+    const make = (hold: () => Promise<void>): Facts => workflow('facts', async (ctx) => {
       const facts = [ctx.startedAt.getTime(), ctx.now().getTime(), ctx.random(), ctx.uuid()];
       await ctx.step('one', () => 1);
       facts.push(ctx.now().getTime(), ctx.random());

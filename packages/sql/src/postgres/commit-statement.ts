@@ -108,7 +108,8 @@ upd as (
   update ${s}.ready r set
          due_at = case when ok.act = 'renew' then t.now + ${ms('ok.in_ms')}
                        when r.wake then t.now
-                       else greatest(coalesce(least(t.now + ${ms('ok.in_ms')}, ${us('ok.at_us')}), 'infinity'), t.now) end,
+                       else greatest(t.now, coalesce(least(t.now + ${ms('ok.in_ms')}, ${us('ok.at_us')}),
+                                                    'infinity')) end,
          epoch = case when ok.act = 'renew' then r.epoch else greatest(r.epoch + 1, ${micros('t.now')}) end,
          rested_from = case when ok.act = 'renew' then r.rested_from else r.epoch end,
          claim = case when ok.act = 'renew' then r.claim end,
