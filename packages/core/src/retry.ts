@@ -87,7 +87,8 @@ export function decideRetry(
     }
     return { kind: 'after', delayMs: toMilliseconds(error.after, 'RetryAfterError') };
   }
-  // Past 2^1000 a double is Infinity; the minimum below still holds, so huge attempt numbers are harmless.
-  const full = Math.min(retry.maximumMs, retry.initialMs * retry.coefficient ** (attempt - 1));
+  // Past 2^1023 a double is Infinity, and nothing times that is no number: no wait stays no wait.
+  const grown = retry.initialMs === 0 ? 0 : retry.initialMs * retry.coefficient ** (attempt - 1);
+  const full = Math.min(retry.maximumMs, grown);
   return { kind: 'after', delayMs: Math.round(retry.jitter ? full * chance : full) };
 }

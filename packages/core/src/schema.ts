@@ -2,6 +2,7 @@
 // settles.
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { WorkflowError } from './errors.js';
+import { isThenable } from './is-thenable.js';
 import type { AttemptEnd } from './step.js';
 import type { WorkflowDefinition } from './workflow.js';
 
@@ -29,8 +30,9 @@ function check(schema: StandardSchemaV1 | null, value: unknown, about: About): C
   if (schema === null) return { ok: true, value };
   try {
     const result = schema['~standard'].validate(value);
-    if (!(result instanceof Promise)) return judge(result, about);
-    return result.then((later) => judge(later, about), (error: unknown) => ({ ok: false, error }));
+    if (!isThenable(result)) return judge(result, about);
+    return Promise.resolve(result).then((later) => judge(later, about))
+      .catch((error: unknown) => ({ ok: false, error }));
   } catch (error) {
     return { ok: false, error };
   }

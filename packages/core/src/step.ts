@@ -6,6 +6,7 @@ import { StepTimeoutError } from './errors.js';
 import { publish } from './events.js';
 import type { Logger } from './logger.js';
 import type { Fault } from './faults.js';
+import { isThenable } from './is-thenable.js';
 import { runInScope, type Scope } from './scope.js';
 
 /** How an attempt ended. */
@@ -51,12 +52,16 @@ export function beginAttempt(host: AttemptHost, call: Call, request: StepRequest
   const info = new Attempt(host, call, stop);
   let result: unknown;
   try {
-    result = runInScope(scopeOf(host, call.name), () => request.body(info));
+    result = runInScope(scopeOf(host, call.name), () => {
+      const returned = request.body(info);
+      // A thenable of another kind may throw, or answer twice: a promise of ours stands between.
+      return isThenable(returned) ? Promise.resolve(returned) : returned;
+    });
   } catch (error) {
     finish({ ok: false, error }, mine);
     return;
   }
-  if (isThenable(result)) {
+  if (result instanceof Promise) {
     result.then(
       (value) => finish({ ok: true, value }, mine),
       (error: unknown) => finish({ ok: false, error }, mine),
@@ -99,8 +104,4 @@ class Attempt implements StepInfo {
   get log(): Logger {
     return this.#host.log;
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

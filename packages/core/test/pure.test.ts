@@ -38,6 +38,13 @@ test('the chance of a run is frozen, and differs between runs and generations', 
 
 describe('retry', () => {
   const error = new Error('no');
+
+  test('without a wait stays without, however often', () => {
+    const atOnce = resolveRetry({ initialInterval: 0, maximumAttempts: Infinity }, defaultRetry, 'x');
+    for (const attempt of [1, 2, 1_100, 1_000_000]) {
+      expect(decideRetry(atOnce, { attempt, error }, 0.5)).toEqual({ kind: 'after', delayMs: 0 });
+    }
+  });
   const plain = resolveRetry({ jitter: false }, defaultRetry, 'test');
   const delay = (attempt: number, chance = 1): unknown => decideRetry(plain, { attempt, error }, chance);
 
