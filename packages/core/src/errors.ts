@@ -91,7 +91,7 @@ export class RunCancelledError extends WorkflowError {
 
 /**
  * The run is parked: it cannot go on until a person looked at it. `code` is the reason: NONDETERMINISM,
- * FOREIGN_AWAIT, UNAWAITED_CALL, NESTED_CALL, POISONED, VALUE_UNREADABLE.
+ * FOREIGN_AWAIT, UNAWAITED_CALL, NESTED_CALL, POISONED, VALUE_UNREADABLE, VALUE_REFUSED.
  */
 export class RunParkedError extends WorkflowError {
   override readonly name = 'RunParkedError';

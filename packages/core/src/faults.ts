@@ -4,7 +4,7 @@ import { describeCall, type CallIdentity } from './journal.js';
 /** Why a run is parked: a stable code, and the sentence that follows "Run … is parked:". */
 export interface Fault {
   readonly code: 'NONDETERMINISM' | 'FOREIGN_AWAIT' | 'UNAWAITED_CALL' | 'NESTED_CALL' | 'CLIENT_IN_WORKFLOW'
-    | 'VALUE_UNREADABLE' | 'POISONED';
+    | 'VALUE_UNREADABLE' | 'VALUE_REFUSED' | 'POISONED';
   readonly message: string;
 }
 
@@ -75,6 +75,15 @@ export function lateCall(call: CallIdentity): Fault {
 /** A stored value cannot be decoded. */
 export function unreadable(what: string, error: unknown): Fault {
   return { code: 'VALUE_UNREADABLE', message: `${what} cannot be read: ${String(error)}` };
+}
+
+/** The database refuses a write that holds nothing but names. */
+export function refused(why: string): Fault {
+  return {
+    code: 'VALUE_REFUSED',
+    message: `the database refuses to store the name of one of its calls: ${why}. Use characters that its ` +
+      'encoding knows, or a database in UTF-8',
+  };
 }
 
 /** A run that took its process down each time it was tried alone. */

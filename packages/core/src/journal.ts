@@ -22,7 +22,8 @@ export class Journal {
   constructor(history: History) {
     this.#byPosition = [...history.entries].sort((a, b) => a.position - b.position);
     for (const entry of this.#byPosition) this.#entries.set(entry.place, entry);
-    for (const call of history.calls) this.#calls.set(call.place, call);
+    // An answer may be durable before the row of its call is gone.
+    for (const call of history.calls) if (!this.has(call.place)) this.#calls.set(call.place, call);
   }
 
   /** The highest position that is taken. */

@@ -11,7 +11,7 @@ import { Call } from './call.js';
 import { Code, type CodeHost } from './code.js';
 import { encodeError } from './codec.js';
 import type { Env } from './env.js';
-import { invariant, RunParkedError } from './errors.js';
+import { invariant, RunParkedError, WorkflowError } from './errors.js';
 import { publish } from './events.js';
 import * as faults from './faults.js';
 import { journalOf, type Journal } from './journal.js';
@@ -206,7 +206,8 @@ export class LiveRun implements CodeHost, PerformerHost {
   }
 
   #beginFresh(): void {
-    if (!this.#caughtUp) {
+    const first = !this.#caughtUp;
+    if (first) {
       this.#caughtUp = true;
       const gone = this.journal.pending.find((kept) => !this.#code.open.has(kept.place));
       if (gone !== undefined) {
@@ -216,6 +217,7 @@ export class LiveRun implements CodeHost, PerformerHost {
     }
     for (const call of this.#code.takeFresh()) this.#performer.begin(call, this.journal.call(call.place));
     this.#performer.serveDue();
+    if (first) this.#performer.arm();
   }
 
   /** A call has its answer: it gets the next position, and goes through the journal. */
@@ -288,12 +290,14 @@ export class LiveRun implements CodeHost, PerformerHost {
   }
 
   #gone(what: string): Error {
-    return new RunParkedError('RUN_ENDED', `Run '${this.runId}' ${what}.`, { runId: this.runId });
+    return new WorkflowError('RUN_ENDED', `Run '${this.runId}' ${what}.`, { runId: this.runId });
   }
 
   /** Decides whether the run rests, is handed back, or stays: something ran, was written, or ended. */
   changed(): void {
     if (this.#phase !== 'live' || this.#outbox.ending || this.#code.window || !this.#code.begun) return;
+    // The code has ended, and a schema looks at its result: the settlement follows, and no rest.
+    if (this.#code.outcome !== null) return;
     if (this.#performer.running || this.#unwritten > 0 || this.#outbox.underWay !== null) {
       if (this.#outbox.waiting) this.#host.submit(this);
     } else if (this.#stopping && this.#unfinished) {
@@ -302,7 +306,7 @@ export class LiveRun implements CodeHost, PerformerHost {
       this.#host.deliver(this);
     } else if (this.#performer.waiting) {
       this.#end(this.#performer.restEnd());
-    } else if (this.#code.outcome === null) {
+    } else {
       this.park(faults.foreignRest);
     }
   }
@@ -335,6 +339,8 @@ export class LiveRun implements CodeHost, PerformerHost {
       return;
     }
     this.#performer.serveDue(at);
+    // A wait that goes on beside a step has no write that would arm its timer.
+    this.#performer.arm();
     this.changed();
   }
 
@@ -344,9 +350,12 @@ export class LiveRun implements CodeHost, PerformerHost {
     this.changed();
   }
 
-  /** The worker's patience is over: bodies are told to stop, and their steps will run again elsewhere. */
+  /**
+   * The worker's patience is over: bodies are told to stop, and their steps will run again elsewhere. Schemas
+   * that are still at work are not waited for either.
+   */
   abandonSteps(reason: Error): void {
-    if (this.#phase !== 'live' || !this.#performer.running || this.#outbox.ending) return;
+    if (this.#phase !== 'live' || this.#outbox.ending) return;
     this.#performer.drop(() => reason);
     this.#end({ kind: 'rest', wakeInMs: 0, wakeAt: null });
   }
@@ -406,7 +415,8 @@ export class LiveRun implements CodeHost, PerformerHost {
       for (const entry of write.entries) this.#answers.push({ entry, at: answer.at });
     }
     this.#performer.serveDue(answer.at);
-    if (this.#code.begun && !this.#code.window && !this.#outbox.ending) this.#advance();
+    const { begun, window, outcome } = this.#code;
+    if (begun && !window && outcome === null && !this.#outbox.ending) this.#advance();
     if (!this.#outbox.ending) this.#performer.arm();
   }
 
@@ -432,15 +442,15 @@ export class LiveRun implements CodeHost, PerformerHost {
   }
 
   #refused(why: string): void {
-    const alone = this.#outbox.underWay;
-    if (alone !== null && alone.entries.length === 0 && alone.end?.kind === 'park') {
-      // Not even the reason can be stored: nothing is left to say in this database. The lease ends by itself.
+    // What the code was shown ahead may be what is refused: it must not go on from there.
+    if (this.#ahead) this.#spoilt = true;
+    const hopeless = this.#outbox.retakeOneByOne((write) => replaceRefused(write, why), this.#spoilt);
+    // Not even the reason can be stored: nothing is left to say in this database. The lease ends by itself.
+    if (hopeless?.end?.kind === 'park') {
       this.lose();
       return;
     }
-    // What the code was shown ahead may be what is refused: it must not go on from there.
-    if (this.#ahead) this.#spoilt = true;
-    this.#outbox.retakeOneByOne((write) => replaceRefused(write, why), this.#spoilt);
+    if (hopeless !== null) this.park(faults.refused(why));
     this.#host.submit(this);
   }
 }

@@ -99,18 +99,20 @@ export class Outbox {
 
   /**
    * The write under way was refused: all of it waits again, to be taken in pieces (O3). Only its entries, if
-   * what followed from them is not to be trusted.
+   * what followed from them is not to be trusted. What cannot be replaced is dropped, and given back.
    */
-  retakeOneByOne(replace: (write: TurnWrite) => TurnWrite, entriesOnly: boolean): void {
+  retakeOneByOne(replace: (write: TurnWrite) => TurnWrite | null, entriesOnly: boolean): TurnWrite | null {
     const refused = this.answered();
-    if (refused === null) return;
+    if (refused === null) return null;
     const write = replace(refused);
     this.#oneByOne = true;
+    if (write === null) return refused;
     this.#entries = [...write.entries, ...this.#entries];
     this.#closed = [...write.closed, ...this.#closed];
-    if (entriesOnly) return;
+    if (entriesOnly) return null;
     this.#calls = [...write.calls, ...this.#calls];
     if (write.end !== null) this.#end = write.end;
+    return null;
   }
 
   /** Forgets everything: the lease is gone. */

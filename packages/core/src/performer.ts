@@ -175,11 +175,11 @@ export class Performer implements AttemptHost {
   /** A write of the run is durable: the waits in it are due at instants now. */
   written(write: TurnWrite, at: Instant): void {
     this.#now = at;
-    for (const kept of write.calls) {
-      for (const call of this.#asleep) {
-        if (call.place !== kept.place) continue;
-        call.dueAt = kept.atMs === null ? at + micros(kept.delayMs ?? 0) : micros(kept.atMs);
-      }
+    if (write.calls.length === 0) return;
+    const asleep = new Map([...this.#asleep].map((call) => [call.place, call]));
+    for (const { place, delayMs, atMs } of write.calls) {
+      const call = asleep.get(place);
+      if (call !== undefined) call.dueAt = atMs === null ? at + micros(delayMs ?? 0) : micros(atMs);
     }
   }
 
