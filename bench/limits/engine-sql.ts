@@ -91,7 +91,7 @@ export class EngineSql {
       claimId: systemEnv.newUuid(), limit, suspects: false, leaseMs, sweep: false,
       served: [{ queue: 'default', workflow: counting.name, version: null, stamp: null }],
     };
-    const { lanes, columns } = claimLanes(request, 'normal', this.#marks);
+    const { lanes, columns } = claimLanes(request, 'normal', { marks: this.#marks, turn: 0 });
     const found = await this.#run(this.#claimer, this.#claim, [...columns, limit, request.claimId, leaseMs]);
     const { runs } = readClaim(found, lanes, this.#marks);
     return runs.map(({ lease }) => ({ lease, n: this.#numbers.get(lease.runId) ?? NaN }));

@@ -5,7 +5,9 @@ import { makeHandle, type HandleContext, type RunHandle, type RunRef } from './h
 import { Poker } from './poker.js';
 import { ResultWatcher } from './result-watcher.js';
 import { StartGatherer } from './start-gatherer.js';
-import { conflict, prepareStart, refused, type PreparedStart, type StartOptions } from './start-options.js';
+import {
+  blocked, conflict, prepareStart, refused, type PreparedStart, type StartOptions,
+} from './start-options.js';
 
 /** The arguments after the workflow: an input, unless the workflow takes none, and options. */
 export type StartArgs<In> =
@@ -101,6 +103,7 @@ class DatabaseClient implements Client {
       if (error !== null) throw error;
     }
     if (answer?.kind === 'refused') throw refused(start, answer.why);
+    if (answer === undefined || answer.kind === 'busy') throw blocked(run.id);
     this.#poker.started();
     return { id: run.id, workflow: run.workflow };
   }
@@ -112,7 +115,7 @@ class DatabaseClient implements Client {
     }
     const start = await this.#prepare(workflow, input, options);
     await this.#gatherer.start(start);
-    return makeHandle(this.#context, start.run);
+    return makeHandle(this.#context, start.run, true);
   }
 
   async #prepare(workflow: Workflow, input: unknown, options: StartOptions = {}): Promise<PreparedStart> {

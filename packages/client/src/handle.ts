@@ -47,12 +47,14 @@ export interface HandleContext {
 
 const patienceForUnknownMs = 5_000;
 
-/** Makes the handle of a run. */
-export function makeHandle<Out>(context: HandleContext, { id, workflow }: RunRef): RunHandle<Out> {
+/** Makes the handle of a run; `justStarted` if this client has created it this moment. */
+export function makeHandle<Out>(
+  context: HandleContext, { id, workflow }: RunRef, justStarted = false,
+): RunHandle<Out> {
   return {
     id,
     workflow,
-    result: async (options = {}) => waitForResult<Out>(context, { id, workflow }, options),
+    result: async (options = {}) => waitForResult<Out>(context, { id, workflow, justStarted }, options),
     status: async () => {
       const [run] = await context.store.readRuns([id]);
       if (run === undefined) throw notFound(id);
@@ -62,7 +64,8 @@ export function makeHandle<Out>(context: HandleContext, { id, workflow }: RunRef
 }
 
 function waitForResult<Out>(
-  { env, watcher }: HandleContext, { id, workflow }: RunRef, { timeout, abortSignal }: ResultOptions,
+  { env, watcher }: HandleContext, { id, workflow, justStarted }: RunRef & { justStarted: boolean },
+  { timeout, abortSignal }: ResultOptions,
 ): Promise<Out> {
   const timeoutMs = timeout === undefined ? null : toMilliseconds(timeout, 'the timeout of result');
   return new Promise<Out>((resolve, reject) => {
@@ -71,9 +74,10 @@ function waitForResult<Out>(
       ? null : env.after(timeoutMs, () => end(() => reject(tooLate(id, timeoutMs))));
     const abort = (): void => end(() => reject(abortSignal?.reason));
     const unwatch = watcher.watch(id, (run) => {
-      if (run !== null) end(() => settle(run));
+      if (run === 'closed') end(() => reject(closed(id)));
+      else if (run !== null) end(() => settle(run));
       else if (env.monotonic() - began > patienceForUnknownMs) end(() => reject(notFound(id)));
-    });
+    }, justStarted);
     const end = (then: () => void): void => {
       timer?.cancel();
       abortSignal?.removeEventListener('abort', abort);
@@ -104,6 +108,11 @@ function outcomeOf(run: RunRecord, workflow: string): unknown {
 function tooLate(id: string, timeoutMs: number): WorkflowError {
   return new WorkflowError('RESULT_TIMEOUT', `Run '${id}' had not settled after ${timeoutMs} ms. It goes ` +
     'on; ask again with the same id.', { runId: id });
+}
+
+function closed(id: string): WorkflowError {
+  return new WorkflowError('CLIENT_CLOSED', `The client was closed while somebody waited for run '${id}'. ` +
+    'The run goes on; ask another client.', { runId: id });
 }
 
 function notFound(id: string): WorkflowError {

@@ -11,9 +11,10 @@ const longestPauseMs = 1_000;
 const pausePerWaiterMs = 0.02;
 
 /**
- * Called with the run when it has settled or is parked, with null when it does not exist, or with an error.
+ * Called with the run when it has settled or is parked, with null when there is none,
+ * and when the client is closed.
  */
-export type Watch = (run: RunRecord | null) => void;
+export type Watch = (run: RunRecord | 'closed' | null) => void;
 
 /** Watches runs for one client. */
 export class ResultWatcher {
@@ -23,7 +24,8 @@ export class ResultWatcher {
   #undo: Array<() => void> = [];
   #wake: AbortController | null = null;
   #looking = false;
-  #hinted = false;
+  /** A query is due. */
+  #wanted = false;
   #pauseMs = firstPauseMs;
   #closed = false;
 
@@ -32,18 +34,22 @@ export class ResultWatcher {
     this.#env = env;
   }
 
-  /** Calls `watch` each time something can be said of the run; the returned function ends that. */
-  watch(id: string, watch: Watch): () => void {
+  /**
+   * Calls `watch` each time something can be said of the run; the returned function ends that. A run that was
+   * just started is not asked about at once: it has hardly begun, and its settlement is hinted.
+   */
+  watch(id: string, watch: Watch, justStarted: boolean): () => void {
     const watches = this.#watched.get(id) ?? new Set();
     watches.add(watch);
     this.#watched.set(id, watches);
     this.#pauseMs = firstPauseMs;
-    if (!this.#looking && !this.#closed) void this.#look();
-    else this.#wake?.abort();
+    if (!justStarted) this.#wanted = true;
+    if (this.#looking) this.#endPause();
+    else if (!this.#closed) void this.#look();
     return () => {
       watches.delete(watch);
       if (watches.size === 0 && this.#watched.get(id) === watches) this.#watched.delete(id);
-      if (this.#watched.size === 0) this.#wake?.abort();
+      if (this.#watched.size === 0) this.#endPause();
     };
   }
 
@@ -64,17 +70,29 @@ export class ResultWatcher {
   }
 
   #hint(): void {
-    this.#hinted = true;
-    this.#wake?.abort();
+    this.#wanted = true;
+    this.#endPause();
+  }
+
+  #endPause(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.abort();
   }
 
   async #look(): Promise<void> {
     this.#looking = true;
     this.#listen();
     while (this.#watched.size > 0 && !this.#closed) {
-      this.#hinted = false;
-      await this.#query();
-      await this.#pause();
+      if (this.#wanted) {
+        this.#wanted = false;
+        await this.#query();
+        // At least this long between two queries, whatever is hinted (V2).
+        await this.#env.sleep(Math.max(2, this.#watched.size * pausePerWaiterMs));
+      } else {
+        // A pause that runs to its end asks by itself; one that was ended early only if somebody wants it.
+        if (await this.#pause()) this.#wanted = true;
+      }
     }
     for (const undo of this.#undo) undo();
     this.#looking = false;
@@ -95,24 +113,21 @@ export class ResultWatcher {
     }
   }
 
-  async #pause(): Promise<void> {
-    // At least this long between two queries, whatever is hinted (V2).
-    await this.#sleep(Math.max(2, this.#watched.size * pausePerWaiterMs));
-    if (this.#hinted || this.#watched.size === 0) return;
-    await this.#sleep(this.#pauseMs);
-    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    this.#wake = new AbortController();
-    await this.#env.sleep(ms, this.#wake.signal);
+  async #pause(): Promise<boolean> {
+    const wake = new AbortController();
+    this.#wake = wake;
+    await this.#env.sleep(this.#pauseMs, wake.signal);
     this.#wake = null;
+    if (wake.signal.aborted) return false;
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+    return true;
   }
 
-  /** Ends all watching. */
+  /** Ends all watching, and says so to everybody who waits. */
   close(): void {
     this.#closed = true;
+    for (const watches of [...this.#watched.values()]) for (const watch of [...watches]) watch('closed');
     this.#watched.clear();
-    this.#wake?.abort();
+    this.#endPause();
   }
 }

@@ -4,9 +4,9 @@
 //       two ride in separate batches, and what is held up rides alone.
 //   A2. A start without an answer is sent again, with the same id, until its deadline.
 //   A3. A run may be born leased to a worker of this process, if the worker would find nothing else to do.
-import { DatabaseUnavailableError, WorkflowError, type Connection } from '@perdure/core';
+import { DatabaseUnavailableError, type Connection } from '@perdure/core';
 import type { Adopter, Env, NewRun, StartAnswer } from '@perdure/core/engine';
-import { conflict, refused, type PreparedStart } from './start-options.js';
+import { blocked, conflict, refused, type PreparedStart } from './start-options.js';
 
 const largestBatch = 1_000;
 const busyPauseMs = 50;
@@ -123,15 +123,14 @@ export class StartGatherer {
       await this.#send([waiting], false);
       return;
     }
-    const { id } = waiting.start.run;
-    waiting.reject(new WorkflowError('START_BLOCKED', `Run '${id}' was not started: ` +
-      'another open transaction holds the same id. Try again when it has ended.', { runId: id }));
+    waiting.reject(blocked(waiting.start.run.id));
   }
 
   async #again(batch: readonly Waiting[], error: unknown): Promise<void> {
     const now = this.#env.monotonic();
-    const patient = error instanceof DatabaseUnavailableError ? batch.filter(({ until }) => now < until) : [];
-    for (const waiting of batch) if (!patient.includes(waiting)) waiting.reject(error);
+    const mayRetry = error instanceof DatabaseUnavailableError;
+    const patient = batch.filter(({ until }) => mayRetry && now < until);
+    for (const waiting of batch) if (!mayRetry || now >= waiting.until) waiting.reject(error);
     if (patient.length === 0) return;
     await this.#env.sleep(retryPauseMs);
     await this.#send(patient, false);

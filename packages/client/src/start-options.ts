@@ -77,6 +77,12 @@ export function conflict(start: PreparedStart, standing: string): WorkflowError 
     "onConflict: 'use-existing' to get that run.", { runId: id });
 }
 
+/** The error of a start that another transaction keeps from its id. */
+export function blocked(id: string): WorkflowError {
+  return new WorkflowError('START_BLOCKED', `Run '${id}' was not started: another open transaction holds ` +
+    'the same id. Try again when it has ended.', { runId: id });
+}
+
 /** The error of a start whose value the database refuses. */
 export function refused(start: PreparedStart, why: string): PayloadError {
   return new PayloadError('VALUE_REFUSED', `The database refuses to store run '${start.run.id}': ${why}`, '',

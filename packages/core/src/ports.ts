@@ -34,7 +34,7 @@ export interface WorkflowSpec<In, Arg> {
   input?: StandardSchemaV1<In, Arg> | undefined;
   /** Runs of a versioned workflow stay with workers that serve that version. Default: none. */
   version?: string | undefined;
-  /** Where its runs stand in line unless a start says otherwise. Default 'default'. */
+  /** Where its runs stand in line. Default 'default'. */
   queue?: string | undefined;
   /** Default retry policy of its steps. A run is not retried as a whole. */
   retry?: number | RetryPolicy | undefined;

@@ -235,7 +235,7 @@ export interface StartStore {
 export interface Store extends StartStore {
   /** The runs of these ids that exist, in any order. */
   readRuns(ids: readonly string[]): Promise<readonly RunRecord[]>;
-  /** Makes due runs ours, oldest first. */
+  /** Makes due runs ours: the oldest of each kind first, and no kind always before the others. */
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
   /** Runs that an earlier claim under this id made ours although its answer was lost. */
   recall(request: ClaimRequest): Promise<ClaimAnswer>;

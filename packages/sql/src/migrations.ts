@@ -42,8 +42,10 @@ create table ${s}.runs (
   reason        text,
   started_at    timestamptz,
   settled_at    timestamptz,
+  parked_at     timestamptz,
   settled_epoch bigint,
-  check ((settled_at is null) = (status = 'live'))
+  check ((settled_at is null) = (status in ('live', 'parked'))),
+  check ((parked_at is null) = (status <> 'parked'))
 ) with (fillfactor = 50);
 comment on table ${s}.runs is 'One row a run. The id is its idempotency key. Claims never touch it.';
 `;
@@ -110,13 +112,14 @@ comment on table ${s}.calls is 'Calls that outlive their turn: sleeps, and retri
 
 const runStatus = (s: string): string => `
 create view ${s}.run_status as
-  select u.id, u.workflow, u.version, u.queue, u.generation, u.created_at, u.settled_at, u.reason,
+  select u.part, u.id, u.workflow, u.version, u.queue, u.generation, u.created_at, u.settled_at, u.parked_at,
+         u.output_codec, u.output, u.error, u.reason,
          case when u.status <> 'live' then u.status
               when r.claim is not null and r.due_at > statement_timestamp() then 'running'
               when r.claim is null and not r.fresh and r.due_at > statement_timestamp() then 'waiting'
               else 'pending' end as status,
          r.due_at
-    from ${s}.runs u left join ${s}.ready r on r.id = u.id;
+    from ${s}.runs u left join ${s}.ready r on r.id = u.id and r.part = u.part and u.status = 'live';
 comment on view ${s}.run_status is 'Where each run stands, in the words of the API.';
 `;
 

@@ -5,8 +5,9 @@
 //   U2. Eviction is always safe: what is forgotten is replayed.
 //   U3. A claim of a run that is still driven here means that its old lease is gone.
 import {
-  LiveRun, nothing, Pump, publish, type ClaimedRun, type Env, type History, type Instant, type Lease,
-  type RunRecord, type Store, type TurnEnded, type TurnHost, type TurnWrite, type WorkflowDefinition,
+  decodeError, LiveRun, nothing, Pump, publish, type ClaimedRun, type Env, type History, type Instant,
+  type Lease, type RunRecord, type Store, type TurnEnded, type TurnHost, type TurnWrite,
+  type WorkflowDefinition,
 } from '@perdure/core/engine';
 import type { Logger } from '@perdure/core';
 import { Committer } from './committer.js';
@@ -192,9 +193,9 @@ export class Turns implements TurnHost {
     const { runId, generation, definition: { name: workflow } } = run;
     const record = { id: runId, workflow, generation, error: end.error };
     if (end.kind === 'park') {
-      const message = end.reason;
+      const { message } = decodeError(end.error);
       publish('perdure:run.parked', () => ({ runId, workflow, reason: end.reason, message }));
-      this.log.error(`Run '${runId}' of workflow '${workflow}' is parked: ${end.reason}`);
+      this.log.error(message, { runId, workflow, reason: end.reason });
       this.#settled.push({ ...record, status: 'parked', output: nothing, reason: end.reason });
     } else {
       publish('perdure:run.settled', () => ({ runId, workflow, status: end.status }));

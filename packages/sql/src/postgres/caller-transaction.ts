@@ -5,7 +5,7 @@
 //   J2. Errors of the database pass through unchanged: the caller's own retry loop must recognise them.
 //   J3. Inserts only. Nothing is locked that others wait for, no setting is touched, no notification is sent.
 import { WorkflowError, type KyselyTransaction, type PgTransaction } from '@perdure/core';
-import type { NewRun, StartAnswer, StartStore } from '@perdure/core/engine';
+import { partOf, type NewRun, type StartAnswer, type StartStore } from '@perdure/core/engine';
 import { CompiledQuery } from 'kysely';
 import { startStatements, startValues, startColumns, type StartStatements } from './start-statements.js';
 import type { Statement } from './statement.js';
@@ -89,12 +89,10 @@ async function probe(client: PgShape): Promise<string> {
 export class TransactionStore implements StartStore {
   readonly #handle: TxHandle;
   readonly #statements: StartStatements;
-  readonly #schema: string;
 
   /** `schema` is the quoted name. */
   constructor(handle: TxHandle, schema: string) {
     this.#handle = handle;
-    this.#schema = schema;
     this.#statements = startStatements(schema, 'caller');
   }
 
@@ -115,8 +113,8 @@ export class TransactionStore implements StartStore {
 
   async #standing(runs: readonly NewRun[]): Promise<Map<unknown, string>> {
     if (runs.length === 0) return new Map();
-    const text = `select id, workflow from ${this.#schema}.runs where id = any($1::text[])`;
-    const rows = await this.#handle.query({ name: 'perdure_standing', text }, [runs.map((run) => run.id)]);
+    const ids = runs.map((run) => run.id);
+    const rows = await this.#handle.query(this.#statements.standing, [ids, ids.map(partOf)]);
     return new Map(rows.map((row) => [row['id'], String(row['workflow'])]));
   }
 }

@@ -30,9 +30,16 @@ export interface ClaimLanes {
   readonly columns: readonly unknown[];
 }
 
-/** The lanes that a request looks into: those of the runs it serves, or their quarantines. */
-export function claimLanes(request: ClaimRequest, kind: LaneKind, marks: LowWaterMarks): ClaimLanes {
-  const { served, sweep } = request;
+/**
+ * The lanes that a request looks into: those of the runs it serves, or their quarantines. The first of them
+ * may fill all free slots, so each claim begins with another one.
+ */
+export function claimLanes(
+  request: ClaimRequest, kind: LaneKind, { marks, turn }: { marks: LowWaterMarks; turn: number },
+): ClaimLanes {
+  const { sweep } = request;
+  const first = turn % request.served.length;
+  const served = [...request.served.slice(first), ...request.served.slice(0, first)];
   const take = kind === 'quarantine' ? 1 : request.limit;
   const rows = served.map(({ queue, workflow, version, stamp }) => {
     const lane = laneOf(queue, workflow, version, kind);

@@ -7,7 +7,7 @@
 //       stamped by `clock_timestamp()`, which is not.
 //   K4. Every lane is read from its own low-water mark, and in line: a million runs that nobody here can
 //       execute stand in other lanes, dead rows stand below the mark.
-import type { Statement } from './statement.js';
+import { named, type Statement } from './statement.js';
 
 /** The statements that make runs ours and read them, for one schema. */
 export interface ClaimStatements {
@@ -28,27 +28,19 @@ const claimed = `u.id, u.part, u.epoch, u.before, u.was_fresh, u.workflow, u.ver
 /** Builds the claim statements. `s` is the quoted schema. */
 export function claimStatements(s: string): ClaimStatements {
   return {
-    claim: { name: 'perdure_claim', text: claimText(s) },
-    recall: {
-      name: 'perdure_recall',
-      text: `
+    claim: named('claim', claimText(s)),
+    recall: named('recall', `
 select ${claimed}, 1, 0, ${micros('clock_timestamp()')}
   from (select r.*, -1::bigint as before, false as was_fresh from ${s}.ready r
          where r.lane = any($1::integer[]) and r.claim = $2::uuid and r.due_at > statement_timestamp()) u
-  join ${s}.runs on runs.id = u.id and runs.part = u.part`,
-    },
-    nextDue: {
-      name: 'perdure_next_due',
-      text: `
+  join ${s}.runs on runs.id = u.id and runs.part = u.part`),
+    nextDue: named('next_due', `
 select ${micros('min(n.due_at)')}, ${micros('clock_timestamp()')}
   from unnest($1::integer[]) as l(lane)
  cross join lateral (
    select due_at from ${s}.ready r where r.lane = l.lane and r.due_at > statement_timestamp()
-      and r.due_at < 'infinity' order by r.due_at limit 1) n`,
-    },
-    history: {
-      name: 'perdure_history',
-      text: `
+      and r.due_at < 'infinity' order by r.due_at limit 1) n`),
+    history: named('history', `
 select run_id, 'e', place, position, kind, name, codec, value, error, attempt,
        extract(epoch from ended_at - started_at) * 1000, ${micros('ended_at')}
   from ${s}.journal
@@ -59,8 +51,7 @@ select run_id, 'c', place, 0, kind, name, null, null, error, attempt, 0,
        case when due_at < 'infinity' then ${micros('due_at')} end
   from ${s}.calls
  where run_id = any($1::text[]) and part = any($2::smallint[])
-   and (run_id, generation) in (select * from unnest($1::text[], $3::integer[]))`,
-    },
+   and (run_id, generation) in (select * from unnest($1::text[], $3::integer[]))`),
   };
 }
 

@@ -9,7 +9,7 @@
 //   G6. Entries that an earlier sending wrote keep its instant, and the answer says it: `old` looks for them,
 //       but only where something was not inserted. What an earlier sending wrote too late for our snapshot is
 //       busy, and found by the next sending.
-import type { Statement } from './statement.js';
+import { named, type Statement } from './statement.js';
 
 const micros = (instant: string): string => `(extract(epoch from ${instant}) * 1000000)::bigint`;
 const ms = (value: string): string => `${value} * interval '1 millisecond'`;
@@ -18,7 +18,7 @@ const us = (value: string): string => `'epoch'::timestamptz + ${value} * interva
 /** Builds the commit statement. `s` is the quoted schema; the parameters are in commit-values.ts. */
 export function commitStatement(s: string): Statement {
   const ctes = [batch(s), journal(s), calls(s), settle(s), change(s)].join(',');
-  return { name: 'perdure_commit', text: `with${ctes}${answers(s)}` };
+  return named('commit', `with${ctes}${answers(s)}`);
 }
 
 /** The items, the rows that could be locked, and the items that still own theirs. */
@@ -96,7 +96,8 @@ fin as (
   update ${s}.runs u
      set status = ok.status, output_codec = ok.codec, output = ok.output, error = ok.error,
          reason = ok.reason, version = del.version, started_at = del.first_claimed_at,
-         settled_at = t.now, settled_epoch = ok.epoch
+         settled_at = case when ok.act = 'settle' then t.now end,
+         parked_at = case when ok.act = 'park' then t.now end, settled_epoch = ok.epoch
     from del join ok on ok.ord = del.ord, t
    where u.id = any($1::text[]) and u.id = del.id and u.part = ok.part)`;
 }

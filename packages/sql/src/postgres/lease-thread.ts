@@ -5,7 +5,7 @@
 //   T1. It renews only by epoch: a run that has moved on is not touched.
 //   T2. A main loop that is silent for longer than the limit loses its runs: they are handed back, due at
 //       once and without a strike, because a blocked loop is no dead process.
-import { systemEnv } from '@perdure/core/engine';
+import { partOf, systemEnv } from '@perdure/core/engine';
 import type pg from 'pg';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Session } from './session.js';
@@ -29,14 +29,14 @@ const micros = '(extract(epoch from clock_timestamp()) * 1000000)::bigint';
 
 function renewText(s: string): string {
   return `update ${s}.ready r set due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
-   where r.id = any($1::text[]) and r.claim is not null
+   where r.id = any($1::text[]) and r.part = any($4::smallint[]) and r.claim is not null
      and (r.id, r.epoch) in (select * from unnest($1::text[], $2::bigint[]))`;
 }
 
 function handBackText(s: string): string {
   return `update ${s}.ready r set due_at = clock_timestamp(), claim = null, rested_from = r.epoch,
          epoch = greatest(r.epoch + 1, ${micros})
-   where r.id = any($1::text[]) and r.claim is not null
+   where r.id = any($1::text[]) and r.part = any($3::smallint[]) and r.claim is not null
      and (r.id, r.epoch) in (select * from unnest($1::text[], $2::bigint[]))`;
 }
 
@@ -83,10 +83,12 @@ class LeaseThread {
 
   async #act(renew: boolean): Promise<void> {
     const { schema, leaseMs } = this.#data;
-    const leases = [[...this.#held.keys()], [...this.#held.values()]];
+    const ids = [...this.#held.keys()];
+    const leases = [ids, [...this.#held.values()]];
+    const parts = ids.map(partOf);
     try {
-      if (renew) await this.#session.rows(renewText(schema), [...leases, leaseMs]);
-      else await this.#session.rows(handBackText(schema), leases);
+      if (renew) await this.#session.rows(renewText(schema), [...leases, leaseMs, parts]);
+      else await this.#session.rows(handBackText(schema), [...leases, parts]);
       this.#renewed = systemEnv.monotonic();
       if (!renew) this.#held.clear();
     } catch {

@@ -32,6 +32,7 @@ export class PostgresStore implements Store {
   readonly #commit: Statement;
   readonly #read: ReadStatements;
   readonly #marks = new LowWaterMarks();
+  #turn = 0;
 
   /** `schema` is the quoted name. */
   constructor(sessions: StoreSessions, schema: string) {
@@ -119,22 +120,22 @@ export class PostgresStore implements Store {
   }
 
   async #claimLanes(request: ClaimRequest, kind: 'normal' | 'quarantine'): Promise<ClaimAnswer> {
-    const lanes = claimLanes(request, kind, this.#marks);
+    const lanes = claimLanes(request, kind, { marks: this.#marks, turn: this.#turn++ });
     const rows = await this.#sessions.claims.run(this.#claim.claim,
       [...lanes.columns, kind === 'quarantine' ? 1 : request.limit, request.claimId, request.leaseMs]);
     return readClaim(rows, lanes.lanes, this.#marks);
   }
 
   async #nextDue(request: ClaimRequest): Promise<{ dueAt: number | null; at: number } | null> {
-    const { lanes } = claimLanes(request, 'normal', this.#marks);
+    const { lanes } = claimLanes(request, 'normal', { marks: this.#marks, turn: 0 });
     const [row] = await this.#sessions.claims.run(this.#claim.nextDue, [lanes]);
     if (row === undefined) return null;
     return { dueAt: row[0] === null ? null : Number(row[0]), at: Number(row[1]) };
   }
 
   async recall(request: ClaimRequest): Promise<ClaimAnswer> {
-    const lanes = [...claimLanes(request, 'normal', this.#marks).stamped,
-      ...claimLanes(request, 'quarantine', this.#marks).lanes];
+    const lanes = [...claimLanes(request, 'normal', { marks: this.#marks, turn: 0 }).stamped,
+      ...claimLanes(request, 'quarantine', { marks: this.#marks, turn: 0 }).lanes];
     const rows = await this.#sessions.claims.run(this.#claim.recall, [lanes, request.claimId]);
     return readClaim(rows, [], this.#marks);
   }

@@ -2,7 +2,7 @@
 import type { NewRun } from '@perdure/core/engine';
 import { laneOf, partOf } from '@perdure/core/engine';
 import { arrayLiteral } from './array-literal.js';
-import type { Statement } from './statement.js';
+import { named, type Statement } from './statement.js';
 
 /** The statements that create runs, for one schema. */
 export interface StartStatements {
@@ -10,6 +10,8 @@ export interface StartStatements {
   readonly one: Statement;
   /** Many runs, by arrays; ids in ascending order, none twice. */
   readonly many: Statement;
+  /** Which workflows the runs of these ids and parts are of: read when a start found its id taken. */
+  readonly standing: Statement;
 }
 
 const micros = (instant: string): string => `(extract(epoch from ${instant}) * 1000000)::bigint`;
@@ -34,9 +36,7 @@ const impatient = ", set_config('lock_timeout', '50ms', true)";
 export function startStatements(s: string, on: 'own' | 'caller'): StartStatements {
   const instant = `select clock_timestamp() as now${on === 'own' ? impatient : ''}`;
   return {
-    one: {
-      name: 'perdure_start_one',
-      text: `
+    one: named('start_one', `
 with t as materialized (${instant}),
 r as (
   insert into ${s}.runs (part, id, workflow, queue, codec, input, created_at)
@@ -47,11 +47,8 @@ select $1::smallint, r.id, $7::integer, $7::integer, $4::text, $3::text, $11::te
        ${due('coalesce($8::float8, $12::float8)', '$9::float8', 't.now')},
        ${micros('t.now')}, $10::uuid, $10::uuid is null, case when $10::uuid is not null then t.now end
   from r, t
-returning id, epoch`,
-    },
-    many: {
-      name: 'perdure_start_many',
-      text: `
+returning id, epoch`),
+    many: named('start_many', `
 with t as materialized (${instant}),
 n as materialized (
   select * from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
@@ -66,8 +63,9 @@ select n.part, n.id, n.lane, n.lane, n.queue, n.workflow, n.version,
        ${due('coalesce(n.delay_ms, n.lease_ms)', 'n.start_at_ms', 't.now')},
        ${micros('t.now')}, n.claim, n.claim is null, case when n.claim is not null then t.now end
   from n join r on r.id = n.id, t
-returning id, epoch`,
-    },
+returning id, epoch`),
+    standing: named('standing', `
+select id, workflow from ${s}.runs where id = any($1::text[]) and part = any($2::smallint[])`),
   };
 }
 
