@@ -1,5 +1,5 @@
-// `pnpm bench [--only W1,L8] [--json FILE] [--quick]`: workloads and their limits on an embedded server with
-// durable settings, in one table. A limit is measured right before the workload it is for, in every round.
+// `pnpm bench [--only W1,L8] [--json FILE] [--quick] [--rounds N]`: workloads and their limits on an embedded
+// server with durable settings, in one table. A limit is measured right before its workload, in every round.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { Bench, type Measure } from './bench.js';
@@ -25,7 +25,12 @@ const everyRound: readonly Named[] = [
 const once: readonly Named[] = [['W3', measureLatency], ['RSS', measureInFlight]];
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, json: { type: 'string' }, quick: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string' },
+    json: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+  },
 });
 const names = [...new Set([...everyRound, ...once].map(([name]) => name))];
 const wanted = new Set(values.only === undefined ? names : values.only.split(','));
@@ -36,7 +41,8 @@ if (unknown.length > 0) {
 }
 
 await using database = await Database.start();
-await using bench = new Bench(database, values.quick ? quickSizes : fullSizes);
+const sizes = values.quick ? quickSizes : fullSizes;
+await using bench = new Bench(database, { ...sizes, rounds: Number(values.rounds ?? sizes.rounds) });
 for (let round = 1; round <= bench.sizes.rounds; round++) {
   for (const [name, measure] of round === 1 ? [...everyRound, ...once] : everyRound) {
     if (!wanted.has(name)) continue;

@@ -26,7 +26,7 @@ export const fullSizes: Sizes = {
   callers: 32,
   stepsRuns: 4_000,
   stepsEach: 20,
-  stepsConcurrency: 1_000,
+  stepsConcurrency: 2_000,
   latencyStarts: 200,
   longSteps: 1_000,
   inFlightRuns: 1_000,

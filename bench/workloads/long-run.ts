@@ -17,11 +17,13 @@ export interface LongRunAnswer {
   readonly rssMb: number;
 }
 
-/** Runs one long run. */
+/** Runs a long run twice and measures the second. */
 export async function longRun({ url, steps }: LongRunRequest): Promise<LongRunAnswer> {
   await using connection = await connect(url);
   const client = createClient({ connection });
   const worker = await createWorker({ connection, workflows: [counting] }).start();
+  // The process of the limit has committed thousands of batches by now; this one has done nothing yet.
+  await client.execute(counting, { n: 0, steps });
   const began = systemEnv.monotonic();
   await client.execute(counting, { n: 1, steps });
   const seconds = (systemEnv.monotonic() - began) / 1e3;
