@@ -22,6 +22,11 @@ export class Outage {
     return this.#affected.size > 0;
   }
 
+  /** Whether statements of `what` wait for their answers. */
+  affects(what: string): boolean {
+    return this.#affected.has(what);
+  }
+
   /** A statement of `what` had no answer: says so if that is new, and pauses before the next try. */
   async pause(what: string, error: unknown): Promise<void> {
     const known = this.on;

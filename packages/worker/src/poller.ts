@@ -1,7 +1,9 @@
 // Looks for runs: asks for as many as there are free slots, as soon as it pays, and sleeps in between.
 //
 //   L1. Polling is the truth. Hints, known due times and freed slots only end a pause early.
-//   L2. A claim whose answer was lost is recalled under its id for as long as its lease may last.
+//   L2. While what this worker has to write cannot be written, it claims nothing: when the database is back,
+//       its own runs are renewed before anybody here takes them for abandoned.
+//   L3. A claim whose answer was lost is recalled under its id for as long as its lease may last.
 import type { ClaimAnswer, ClaimRequest, Env, Served, Store } from '@perdure/core/engine';
 import { firstPauseMs, idlePollMs, knownDueTimes, largestClaim } from './defaults.js';
 import type { Outage } from './outage.js';
@@ -110,6 +112,10 @@ export class Poller {
 
   async #loop(): Promise<void> {
     while (!this.#stopped) {
+      if (this.#options.outage.affects('commit')) {
+        await this.#env.sleep(firstPauseMs);
+        continue;
+      }
       try {
         await this.#look();
         this.#options.outage.over('claim');
