@@ -45,11 +45,11 @@ export interface Stage extends Engine {
   journal(runId: string): Promise<readonly { place: string; name: string; value: string | null }[]>;
 }
 
-/** Statements by the name they are prepared under, such as `perdure_commit`. */
+/** Statements by the name they are prepared under, such as `perdure_commit`, without the hash of its text. */
 export function named(
   name: string, more: (values: readonly (string | null)[]) => boolean = () => true,
 ): StatementMatcher {
-  return (statement) => statement.name === name && more(statement.values);
+  return (statement) => statement.name.startsWith(`${name}_`) && more(statement.values);
 }
 
 /** Collects what is published on a channel until the test has ended. */
