@@ -20,7 +20,7 @@ type CommitValues = typeof import('../../packages/sql/src/postgres/commit-values
 type Starts = typeof import('../../packages/sql/src/postgres/start-statements.js');
 const { claimStatements } = await door<Claims>('claim-statements');
 const { claimLanes, LowWaterMarks, readClaim } = await door<ClaimRows>('claim-rows');
-const { commitStatement } = await door<Commits>('commit-statement');
+const { commitStatements } = await door<Commits>('commit-statement');
 const { commitValues } = await door<CommitValues>('commit-values');
 const { startColumns, startStatements } = await door<Starts>('start-statements');
 
@@ -49,7 +49,7 @@ export class EngineSql {
   readonly #claimer: pg.Client;
   readonly #committers: readonly pg.Client[];
   readonly #claim = claimStatements(schema).claim;
-  readonly #commit = commitStatement(schema);
+  readonly #commit = commitStatements(schema).first;
   readonly #start = startStatements(schema, 'own').many;
   readonly #marks = new LowWaterMarks();
   readonly #numbers = new Map<string, number>();

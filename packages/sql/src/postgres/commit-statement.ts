@@ -15,10 +15,35 @@ const micros = (instant: string): string => `(extract(epoch from ${instant}) * 1
 const ms = (value: string): string => `${value} * interval '1 millisecond'`;
 const us = (value: string): string => `'epoch'::timestamptz + ${value} * interval '1 microsecond'`;
 
-/** Builds the commit statement. `s` is the quoted schema; the parameters are in commit-values.ts. */
-export function commitStatement(s: string): Statement {
-  const ctes = [batch(s), journal(s), calls(s), settle(s), change(s)].join(',');
-  return named('commit', `with${ctes}${answers(s)}`);
+/** The two forms of the commit statement, for one schema. They take the same parameters: commit-values.ts. */
+export interface CommitStatements {
+  /** For what was not sent before: an entry that is there is a unique violation, and nothing is written. */
+  readonly first: Statement;
+  /** For what was sent before: looking for it costs too much to be done each time. */
+  readonly again: Statement;
+}
+
+/** Builds the commit statements. `s` is the quoted schema. */
+export function commitStatements(s: string): CommitStatements {
+  const build = (journal: string, found: Found): string => {
+    const ctes = [batch(s), journal, calls(s), settle(s), change(s)].join(',');
+    return `with${ctes}${answers(s, found)}`;
+  };
+  return {
+    first: named('commit', build(firstEntries(s), { join: '', whole: 'true', at: 't.now' })),
+    again: named('commit_again', build(repeatedEntries(s), {
+      join: 'left join old on old.ord = i.ord',
+      whole: 'coalesce(old.whole, true)',
+      at: 'coalesce(old.at, t.now)',
+    })),
+  };
+}
+
+/** How the answers speak of entries that were there: whether all of an item's are, and since when. */
+interface Found {
+  readonly join: string;
+  readonly whole: string;
+  readonly at: string;
 }
 
 /** The items, the rows that could be locked, and the items that still own theirs. */
@@ -41,10 +66,8 @@ x as materialized (
 ok as materialized (select i.*, x.wake from i join x on x.id = i.id and x.epoch = i.epoch)`;
 }
 
-/** First write wins: an entry that is there is an earlier sending of the same. */
-function journal(s: string): string {
+function entries(s: string): string {
   return `
-j as (
   insert into ${s}.journal (part, run_id, generation, place, position, kind, name, codec, value, error,
                             attempt, started_at, ended_at)
   select ok.part, ok.id, ok.generation, e.place, e.position, e.kind, e.name, e.codec, e.value, e.error,
@@ -52,7 +75,18 @@ j as (
     from unnest($17::bigint[], $18::text[], $19::integer[], $20::text[], $21::text[], $22::text[],
                 $23::text[], $24::text[], $25::integer[], $26::float8[])
          as e(ord, place, position, kind, name, codec, value, error, attempt, took_ms)
-    join ok on ok.ord = e.ord, t
+    join ok on ok.ord = e.ord, t`;
+}
+
+function firstEntries(s: string): string {
+  return `
+j as (${entries(s)})`;
+}
+
+/** First write wins: an entry that is there is an earlier sending of the same. */
+function repeatedEntries(s: string): string {
+  return `
+j as (${entries(s)}
   on conflict (run_id, generation, place) do nothing
   returning run_id, place),
 old as (
@@ -123,10 +157,10 @@ upd as (
   returning ok.ord, r.epoch)`;
 }
 
-function answers(s: string): string {
+function answers(s: string, found: Found): string {
   return `
 select i.ord,
-       case when ok.ord is not null and not coalesce(old.whole, true) then 'busy'
+       case when ok.ord is not null and not ${found.whole} then 'busy'
             when ok.ord is not null then 'done'
             when x.id is not null then
               case when i.act = 'rest' and x.rested_from = i.epoch then 'already' else 'lost' end
@@ -137,10 +171,10 @@ select i.ord,
                           where u.id = any($1::text[] || $2::text[]) and u.id = i.id and u.part = i.part
                             and u.settled_epoch = i.epoch) then 'already'
             else 'lost' end,
-       upd.epoch, coalesce(ok.wake, false), ${micros('coalesce(old.at, t.now)')}
+       upd.epoch, coalesce(ok.wake, false), ${micros(found.at)}
   from i cross join t
   left join ok on ok.ord = i.ord
   left join x on x.id = i.id
   left join upd on upd.ord = i.ord
-  left join old on old.ord = i.ord`;
+  ${found.join}`;
 }

@@ -8,11 +8,11 @@ import {
 } from '@perdure/core/engine';
 import { claimLanes, LowWaterMarks, readClaim } from './claim-rows.js';
 import { claimStatements, type ClaimStatements } from './claim-statements.js';
-import { commitStatement } from './commit-statement.js';
+import { commitStatements, type CommitStatements } from './commit-statement.js';
 import { commitValues } from './commit-values.js';
 import { readStatements, type ReadStatements } from './read-statements.js';
 import type { Row, StatementRunner } from './session.js';
-import { DataRefusedError, LockTimeoutError } from './sql-error.js';
+import { DataRefusedError, DuplicateKeyError, LockTimeoutError } from './sql-error.js';
 import { startColumns, startStatements, startValues, type StartStatements } from './start-statements.js';
 import type { Statement } from './statement.js';
 
@@ -29,7 +29,7 @@ export class PostgresStore implements Store {
   readonly #sessions: StoreSessions;
   readonly #start: StartStatements;
   readonly #claim: ClaimStatements;
-  readonly #commit: Statement;
+  readonly #commit: CommitStatements;
   readonly #read: ReadStatements;
   readonly #marks = new LowWaterMarks();
   #turn = 0;
@@ -39,7 +39,7 @@ export class PostgresStore implements Store {
     this.#sessions = sessions;
     this.#start = startStatements(schema, 'own');
     this.#claim = claimStatements(schema);
-    this.#commit = commitStatement(schema);
+    this.#commit = commitStatements(schema);
     this.#read = readStatements(schema);
   }
 
@@ -165,19 +165,33 @@ export class PostgresStore implements Store {
     return answers;
   }
 
-  async #commitSorted(writes: readonly TurnWrite[]): Promise<readonly TurnAnswer[]> {
-    let rows: readonly Row[];
+  async #commitSorted(
+    writes: readonly TurnWrite[], statement: Statement = this.#commit.first,
+  ): Promise<readonly TurnAnswer[]> {
+    let answers: TurnAnswer[];
     try {
-      rows = await this.#sessions.commits.run(this.#commit, commitValues(writes));
+      answers = await this.#commitWith(statement, writes);
     } catch (error) {
+      // Nobody but the fenced owner writes these keys: one that is there is an earlier sending of the same.
+      if (error instanceof DuplicateKeyError) return this.#commitSorted(writes, this.#commit.again);
       // Only a value at fault splits a batch, until it stands alone. The rest is sent again whole by the
       // caller.
       if (!(error instanceof DataRefusedError)) throw error;
       if (writes.length === 1) return [{ kind: 'refused', why: error.message }];
       const half = Math.ceil(writes.length / 2);
-      const left = await this.#commitSorted(writes.slice(0, half));
-      return [...left, ...await this.#commitSorted(writes.slice(half))];
+      const left = await this.#commitSorted(writes.slice(0, half), statement);
+      return [...left, ...await this.#commitSorted(writes.slice(half), statement)];
     }
+    // What an earlier sending has done is answered with the time that it was done.
+    const early = [...writes.keys()].filter((index) => answers[index]?.kind === 'already-done');
+    if (early.length === 0 || statement === this.#commit.again) return answers;
+    const dated = await this.#commitWith(this.#commit.again, early.flatMap((index) => writes[index] ?? []));
+    for (const [at, index] of early.entries()) answers[index] = dated[at] ?? { kind: 'busy' };
+    return answers;
+  }
+
+  async #commitWith(statement: Statement, writes: readonly TurnWrite[]): Promise<TurnAnswer[]> {
+    const rows = await this.#sessions.commits.run(statement, commitValues(writes));
     const answers = new Array<TurnAnswer>(writes.length);
     for (const row of rows) answers[Number(row[0]) - 1] = readAnswer(row);
     return answers;

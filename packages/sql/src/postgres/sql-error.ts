@@ -9,8 +9,11 @@ export function sqlStateOf(error: unknown): string | null {
 
 /** The database refuses a value of a statement: classes 22, 23 and 54. */
 export class DataRefusedError extends Error {
-  override readonly name = 'DataRefusedError';
+  override readonly name: string = 'DataRefusedError';
 }
+
+/** A row of the same key is there. */
+export class DuplicateKeyError extends DataRefusedError {}
 
 /** A lock was not had within `lock_timeout`. */
 export class LockTimeoutError extends Error {
@@ -30,6 +33,7 @@ export function unavailable(error: unknown, deadlineMs: number): Error {
   if (error instanceof WorkflowError) return error;
   const state = sqlStateOf(error);
   const said = error instanceof Error ? error.message || error.name : String(error);
+  if (state === '23505') return new DuplicateKeyError(said, { cause: error });
   if (state !== null && /^(22|23|54)/.test(state)) return new DataRefusedError(said, { cause: error });
   if (state === '55P03') return new LockTimeoutError(said, { cause: error });
   const known = state === null ? undefined : explained[state];
