@@ -50,7 +50,7 @@ export class Turns implements TurnHost {
   readonly #resting = new Map<string, LiveRun>();
   #settled: RunRecord[] = [];
   #stopping = false;
-  #blocked = '';
+  #blocked = { ms: 0, at: -Infinity };
 
   constructor(options: TurnsOptions) {
     this.env = options.env;
@@ -110,6 +110,9 @@ export class Turns implements TurnHost {
   #open(claim: ClaimedRun, history: History, at: Instant): void {
     const definition = this.#options.definitions.get(claim.workflow);
     if (definition === undefined) return;
+    const held = this.#live.get(claim.lease.runId);
+    // Claimed once more while its record was read.
+    if (held !== undefined && held.lease.epoch > claim.lease.epoch) return;
     const run = new LiveRun(this, { definition, claimed: claim, history, at });
     this.#hold(run);
     this.#admit(run);
@@ -152,20 +155,22 @@ export class Turns implements TurnHost {
   }
 
   /**
-   * The event loop was blocked for so long that leases were handed over: said of every run that is lost now.
+   * The event loop was blocked for so long that leases were handed over: said of every run that is found lost
+   * within the length of a lease.
    */
   blocked(ms: number): void {
-    this.#blocked = `The event loop was blocked for ${Math.round(ms)} ms. `;
+    this.#blocked = { ms, at: this.env.monotonic() };
   }
 
   ended(run: LiveRun, how: TurnEnded, write: TurnWrite | null): void {
-    if (this.#live.get(run.runId) === run) this.#live.delete(run.runId);
     this.quarantine.review(run, true);
     const { runId, definition: { name: workflow } } = run;
     if (how === 'restart') {
+      // It keeps its slot, and stays among those that a recall finds held.
       void this.#read([run.claimed], run.claimed.firstClaimedAt);
       return;
     }
+    if (this.#live.get(runId) === run) this.#live.delete(runId);
     if (how === 'settled' || how === 'parked') this.#tellSettled(run, write);
     else if (how === 'rested') this.#keep(run, write);
     else if (how === 'lost') this.#tellLost(run);
@@ -212,11 +217,13 @@ export class Turns implements TurnHost {
 
   #tellLost(run: LiveRun): void {
     const { runId, definition: { name: workflow } } = run;
-    const blockedBy = this.#blocked === '' ? [] : run.openSteps;
+    const blocked = this.env.monotonic() - this.#blocked.at < this.leaseMs;
+    const blockedBy = blocked ? run.openSteps : [];
     publish('perdure:run.lost', () => ({ runId, workflow, epoch: run.lease.epoch, blockedBy }));
     const names = blockedBy.map((step) => `'${step}'`).join(', ');
     const steps = names === '' ? '' : ` while it ran step ${names}`;
-    this.log.warn(`${this.#blocked}Run '${runId}' lost its lease${steps}: nothing of this turn is ` +
+    const why = blocked ? `The event loop was blocked for ${Math.round(this.#blocked.ms)} ms. ` : '';
+    this.log.warn(`${why}Run '${runId}' lost its lease${steps}: nothing of this turn is ` +
       'written, and whoever claims it next goes on from its journal.', { runId, workflow });
   }
 
