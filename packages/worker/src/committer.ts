@@ -77,7 +77,7 @@ export class Committer {
   async #sendBusy(items: readonly Item[]): Promise<void> {
     let busy = items;
     let pauseMs = firstBusyPauseMs;
-    while (busy.length > 0) {
+    while (busy.length > 0 && !this.#outage.left) {
       await this.#env.sleep(pauseMs);
       pauseMs = Math.min(pauseMs * 2, longestBusyPauseMs);
       busy = this.#answer(busy, await this.#commit(busy));

@@ -22,6 +22,8 @@ export const probationMs = 250;
 export const restingRuns = 1_000;
 /** How long `stop` waits for running steps, in ms. */
 export const defaultShutdownMs = 10_000;
+/** How long `stop` waits at least for leases to be handed back, in ms: it takes one commit. */
+export const handBackMs = 2_000;
 /** Due times of resting runs that are known between two sweeps. */
 export const knownDueTimes = 1_000;
 /** Runs that one claim takes at most. */

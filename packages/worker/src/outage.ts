@@ -12,6 +12,7 @@ export class Outage {
   readonly #affected = new Set<string>();
   #since = 0;
   #pauseMs = firstPauseMs;
+  #left = false;
 
   constructor(env: Env, log: Logger) {
     this.#env = env;
@@ -27,6 +28,16 @@ export class Outage {
     return this.#affected.has(what);
   }
 
+  /** Whether the worker has gone: nothing is sent again. */
+  get left(): boolean {
+    return this.#left;
+  }
+
+  /** The worker goes although its database does not answer: who pauses never goes on, and holds nothing. */
+  leave(): void {
+    this.#left = true;
+  }
+
   /** A statement of `what` had no answer: says so if that is new, and pauses before the next try. */
   async pause(what: string, error: unknown): Promise<void> {
     const known = this.on;
@@ -37,7 +48,8 @@ export class Outage {
       this.#log.warn('The database does not answer; waiting for it.', { error: String(error) });
     }
     const jitter = 0.5 + this.#env.random() / 2;
-    await this.#env.sleep(this.#pauseMs * jitter);
+    if (!this.#left) await this.#env.sleep(this.#pauseMs * jitter);
+    if (this.#left) await new Promise(() => undefined);
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
   }
 

@@ -20,6 +20,9 @@ export interface PollerOptions {
   readonly leaseMs: number;
 }
 
+/** Timers may fire this much early. */
+const timerSlackMs = 1;
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface LostClaim {
@@ -37,7 +40,8 @@ export class Poller {
   #wake: AbortController | null = null;
   #poked = false;
   #pauseMs = firstPauseMs;
-  #sweptAt = -Infinity;
+  /** When the next sweep is due. */
+  #sweepAt = -Infinity;
   #polledAt: number | null = null;
   /** When runs that rest here, or were seen waiting, are due; the sweep finds what is not in it. */
   #dueTimes: number[] = [];
@@ -62,6 +66,11 @@ export class Poller {
 
   get free(): number {
     return this.#options.concurrency - this.#options.turns.size - this.#reserved;
+  }
+
+  /** Slots that are kept for runs that are being born. */
+  get reserved(): number {
+    return this.#reserved;
   }
 
   /** Keeps slots for runs that are being born. */
@@ -134,7 +143,7 @@ export class Poller {
   }
 
   async #look(): Promise<void> {
-    const sweep = this.#env.monotonic() - this.#sweptAt >= idlePollMs;
+    const sweep = this.#env.monotonic() >= this.#sweepAt - timerSlackMs;
     if (sweep) await this.#recallLost();
     const limit = sweep ? Math.min(this.free, largestClaim) : this.#wanted;
     if (limit <= 0) {
@@ -146,7 +155,7 @@ export class Poller {
     request.suspects &&= sweep || this.#suspects;
     const answer = await this.#claim(request);
     this.#polledAt = this.#env.wallTime();
-    if (sweep) this.#sweptAt = this.#env.monotonic();
+    if (sweep) this.#sweepAt = this.#env.monotonic() + idlePollMs * this.#jitter;
     // Suspects come one at a time: as long as there was one there may be another.
     if (request.suspects) this.#suspects = answer.runs.some((run) => run.strikes > 0);
     if (answer.moved > 0) this.#suspects = true;
@@ -189,15 +198,24 @@ export class Poller {
     wake?.abort();
   }
 
+  get #jitter(): number {
+    return 0.9 + this.#env.random() / 10;
+  }
+
+  #untilNextLook(): number {
+    const now = this.#env.monotonic();
+    this.#dueTimes = this.#dueTimes.filter((at) => at > now);
+    const untilDue = Math.min(...this.#dueTimes) - now;
+    // When nothing was found for long, the sweep is the only look.
+    const backOffMs = this.#pauseMs < idlePollMs ? this.#pauseMs * this.#jitter : Infinity;
+    return Math.max(0, Math.min(backOffMs, untilDue, this.#sweepAt - now));
+  }
+
+  // Without a free slot there is nothing to look for: `freed` ends the pause.
   async #pause(): Promise<void> {
     if (this.#poked && this.#wanted > 0) return;
     if (!this.#foundEmpty && this.#wanted > 0) return;
-    const now = this.#env.monotonic();
-    const jitter = 0.9 + this.#env.random() / 10;
-    const untilSweep = this.#sweptAt + idlePollMs - now;
-    this.#dueTimes = this.#dueTimes.filter((at) => at > now);
-    const untilDue = Math.min(...this.#dueTimes) - now;
-    const pauseMs = Math.max(0, Math.min(this.#pauseMs * jitter, untilDue, untilSweep * jitter));
+    const pauseMs = this.free > 0 ? this.#untilNextLook() : idlePollMs * this.#jitter;
     this.#pauseMs = Math.min(this.#pauseMs * 2, idlePollMs);
     this.#wake = new AbortController();
     await this.#env.sleep(pauseMs, this.#wake.signal);

@@ -7,7 +7,7 @@ import {
 } from '@perdure/core/engine';
 import { WorkflowError } from '@perdure/core';
 import {
-  defaultConcurrency, defaultLeaseMs, defaultShutdownMs, loopLimitLeases, renewalShare,
+  defaultConcurrency, defaultLeaseMs, defaultShutdownMs, handBackMs, loopLimitLeases, renewalShare,
 } from './defaults.js';
 import { Outage } from './outage.js';
 import { Poller } from './poller.js';
@@ -151,7 +151,12 @@ class DatabaseWorker implements Worker, Adopter {
 
   #freed(): void {
     this.#poller.freed();
-    if (this.#turns.size === 0) this.#idle?.();
+    if (this.#held === 0) this.#idle?.();
+  }
+
+  /** Runs that are driven, or being born for this worker. */
+  get #held(): number {
+    return this.#turns.size + this.#poller.reserved;
   }
 
   async run(options: { abortSignal?: AbortSignal | undefined } = {}): Promise<void> {
@@ -160,8 +165,11 @@ class DatabaseWorker implements Worker, Adopter {
       const stop = (): void => {
         process.off('SIGTERM', stop);
         process.off('SIGINT', stop);
+        options.abortSignal?.removeEventListener('abort', stop);
         resolve();
       };
+      // Whoever else stops the worker ends this as well.
+      this.#undo.push(stop);
       process.once('SIGTERM', stop);
       process.once('SIGINT', stop);
       if (options.abortSignal?.aborted === true) stop();
@@ -184,14 +192,15 @@ class DatabaseWorker implements Worker, Adopter {
     await this.#patiently(this.#poller.stop(), patienceMs);
     await this.#patiently(this.#drained(), patienceMs);
     this.#turns.abandonSteps(new WorkflowError('WORKER_STOPPING', 'The worker stops; its patience is over.'));
-    await this.#patiently(this.#drained(), patienceMs);
+    await this.#patiently(this.#drained(), Math.max(patienceMs, handBackMs));
+    this.#outage.leave();
     this.#beatTimer?.cancel();
     await this.#keeper?.close();
   }
 
   /** Resolves when no run is driven any more. */
   #drained(): Promise<void> {
-    if (this.#turns.size === 0) return Promise.resolve();
+    if (this.#held === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#idle = resolve;
     });
@@ -222,7 +231,10 @@ class DatabaseWorker implements Worker, Adopter {
   adopt(claimId: string, run: AdoptedRun | 'nothing' | 'unknown'): void {
     this.#poller.reserve(-1);
     if (run === 'unknown') this.#poller.recallLater(claimId);
-    if (typeof run === 'string') return;
+    if (typeof run === 'string') {
+      this.#freed();
+      return;
+    }
     const { id, workflow, queue, input, epoch, at } = run;
     const lease = { runId: id, part: partOf(id), generation: 1, epoch };
     void this.#turns.begin([{
