@@ -70,9 +70,19 @@ export async function connect(to?: ConnectTarget, options: ConnectOptions = {}):
     const server = await startEmbedded(target.embedded === true ? {} : target.embedded);
     return open({ config: { connectionString: server.url }, deadlineMs }, options, () => server.stop());
   }
-  if ('totalCount' in target) return open({ config: target.options as pg.ClientConfig, deadlineMs }, options);
+  if ('totalCount' in target) return open({ config: configOf(target), deadlineMs }, options);
   if ('executeQuery' in target) return openKysely(target, options, deadlineMs);
   throw noTarget();
+}
+
+// A pool hides its secrets from loggers by making them non-enumerable, and so from copies as well.
+function configOf(pool: PgPool): pg.ClientConfig {
+  const options = pool.options as pg.ClientConfig;
+  const { password, ssl } = options;
+  const secrets: pg.ClientConfig = {};
+  if (password !== undefined) secrets.password = password;
+  if (typeof ssl === 'object' && ssl.key !== undefined) secrets.ssl = { ...ssl, key: ssl.key };
+  return { ...options, ...secrets };
 }
 
 function noTarget(): WorkflowError {

@@ -15,6 +15,9 @@ export interface Migrated {
 }
 
 const versionKey = 'schema_version';
+// Whatever the defaults of the database are: with a snapshot from before the wait for the lock, the second of
+// two migrators would do the work again.
+const begin = 'begin isolation level read committed read write';
 const partsKey = 'parts';
 
 /** Applies what is missing. Throws SCHEMA_NEWER when the database is ahead of this version. */
@@ -23,7 +26,7 @@ export async function migrate(session: Runner, schema: string): Promise<Migrated
   if (known === schemaVersion) return { from: known, to: known };
   const s = quoteIdentifier(schema);
   // Two migrators: the second waits here, and finds the work done.
-  await session.script(`begin;
+  await session.script(`${begin};
 select pg_advisory_xact_lock(hashtextextended('perdure migrate ' || ${literal(schema)}, 0));
 ${metaSql(schema)}
 insert into ${s}.meta values (${literal(partsKey)}, '${partCount}') on conflict do nothing;
@@ -40,7 +43,7 @@ async function step(session: Runner, schema: string, number: number): Promise<nu
   const s = quoteIdentifier(schema);
   const migration = migrations.find((candidate) => candidate.number === number);
   try {
-    await session.script(`begin;
+    await session.script(`${begin};
 select pg_advisory_xact_lock(hashtextextended('perdure migrate ' || ${literal(schema)}, 0))`);
     const before = await installedVersion(session, schema);
     if (before < number && migration !== undefined) {

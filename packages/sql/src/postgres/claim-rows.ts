@@ -11,14 +11,23 @@ const slackMicros = 2_000_000;
 /** Where each lane's live rows begin, as a hint in memory: a look from there passes no dead rows. */
 export class LowWaterMarks {
   readonly #marks = new Map<number, Instant>();
+  readonly #swept = new Set<number>();
 
   of(lane: number): Instant {
     return this.#marks.get(lane) ?? 0;
   }
 
+  /**
+   * The lane is looked at without its mark: what is claimed next may lower it. A long transaction that
+   * started a thousand runs, or a clock that was set back, would leave them to the sweeps otherwise.
+   */
+  sweeps(lane: number): void {
+    this.#swept.add(lane);
+  }
+
   claimed(lane: number, dueAt: Instant): void {
     const mark = dueAt - slackMicros;
-    if (mark > this.of(lane)) this.#marks.set(lane, mark);
+    if (this.#swept.delete(lane) || mark > this.of(lane)) this.#marks.set(lane, mark);
   }
 }
 
@@ -44,6 +53,7 @@ export function claimLanes(
   const rows = served.map(({ queue, workflow, version, stamp }) => {
     const lane = laneOf(queue, workflow, version, kind);
     const stampedVersion = version ?? stamp;
+    if (sweep && kind === 'normal') marks.sweeps(lane);
     return [
       lane, sweep || kind === 'quarantine' ? 0 : marks.of(lane), take,
       kind === 'quarantine' ? null : laneOf(queue, workflow, stampedVersion, 'quarantine'), stamp,

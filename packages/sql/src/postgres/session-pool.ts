@@ -9,6 +9,7 @@ export class SessionPool implements StatementRunner {
   readonly #idle: Session[] = [];
   readonly #all: Session[] = [];
   readonly #waiting: Array<(session: Session) => void> = [];
+  #closed = false;
 
   constructor(options: SessionOptions, size: number) {
     this.#options = options;
@@ -37,6 +38,8 @@ export class SessionPool implements StatementRunner {
     if (this.#all.length < this.#size) {
       const session = new Session(this.#options);
       this.#all.push(session);
+      // A session made after the end refuses its queries, as the others do.
+      if (this.#closed) void session.close();
       return session;
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -44,6 +47,7 @@ export class SessionPool implements StatementRunner {
 
   /** Ends all sessions. */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all(this.#all.map((session) => session.close()));
   }
 }

@@ -52,6 +52,8 @@ export class Session implements Runner {
   readonly #options: SessionOptions;
   readonly #env: Env;
   #client: Promise<pg.Client> | null = null;
+  /** The client that is, or will be, in `#client`. */
+  #current: pg.Client | null = null;
   #closed = false;
   /** Called with every notification; set it before listening. */
   onNotification: ((channel: string, payload: string) => void) | null = null;
@@ -100,9 +102,12 @@ export class Session implements Runner {
 
   async #connect(): Promise<pg.Client> {
     const client = new pg.Client({ ...this.#options.config, types, keepAlive: true });
+    this.#current = client;
     const timer = this.#env.after(this.#options.deadlineMs, () => destroy(client));
     const broken = (): void => {
-      if (this.#client === null) return;
+      // An 'end' may come late, when the next client is already there.
+      if (this.#current !== client) return;
+      this.#current = null;
       this.#client = null;
       this.onBroken?.();
     };
@@ -117,6 +122,7 @@ export class Session implements Runner {
       return client;
     } catch (error) {
       this.#client = null;
+      this.#current = null;
       destroy(client);
       throw unavailable(error, this.#options.deadlineMs);
     } finally {
