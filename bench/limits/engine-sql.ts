@@ -27,8 +27,9 @@ const { startColumns, startStatements } = await door<Starts>('start-statements')
 const schema = '"perdure"';
 const startBatch = 1_000;
 const leaseMs = 10_000;
-// As the engine sets them on its connections.
+// As the engine sets them on its connections (connect.ts).
 const settings = `set jit = off; set enable_seqscan = off; set plan_cache_mode = force_generic_plan`;
+const claimSettings = `${settings}; set enable_hashjoin = off; set enable_mergejoin = off`;
 const commitSettings = `${settings}; set enable_nestloop = off; set enable_mergejoin = off`;
 
 /** A claimed run; `n` is of its input. */
@@ -62,7 +63,7 @@ export class EngineSql {
   /** One connection that claims, two that commit. */
   static async open(url: string): Promise<EngineSql> {
     const committers = [await connected(url, commitSettings), await connected(url, commitSettings)];
-    return new EngineSql(await connected(url, settings), committers);
+    return new EngineSql(await connected(url, claimSettings), committers);
   }
 
   /** The connections that commit. */
