@@ -39,13 +39,17 @@ export class ResultWatcher {
    * just started is not asked about at once: it has hardly begun, and its settlement is hinted.
    */
   watch(id: string, watch: Watch, justStarted: boolean): () => void {
+    if (this.#closed) {
+      this.#env.nextTurn(() => watch('closed'));
+      return () => undefined;
+    }
     const watches = this.#watched.get(id) ?? new Set();
     watches.add(watch);
     this.#watched.set(id, watches);
     this.#pauseMs = firstPauseMs;
     if (!justStarted) this.#wanted = true;
     if (this.#looking) this.#endPause();
-    else if (!this.#closed) void this.#look();
+    else void this.#look();
     return () => {
       watches.delete(watch);
       if (watches.size === 0 && this.#watched.get(id) === watches) this.#watched.delete(id);

@@ -1,4 +1,5 @@
 // The four-method logger that the engine writes to and workflows write through.
+import { publish } from './events.js';
 
 /** Where log lines go. `pino`, `console` and most others fit after a line of adapting. */
 export interface Logger {
@@ -19,6 +20,19 @@ export const consoleLogger: Logger = {
   warn: line((...all) => console.warn(...all)),
   error: line((...all) => console.error(...all)),
 };
+
+/** A logger whose failures end where they begin: no log line is worth a run. They are told as trouble. */
+export function guardedLogger(to: Logger): Logger {
+  const guard = (level: keyof Logger): Logger['info'] => (message, facts) => {
+    try {
+      if (facts === undefined) to[level](message);
+      else to[level](message, facts);
+    } catch (error) {
+      publish('perdure:trouble', () => ({ what: 'the logger failed', error }));
+    }
+  };
+  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') };
+}
 
 /** A logger that adds `facts` to every line and asks `mayWrite` before each. */
 export function scopedLogger(to: Logger, facts: Record<string, unknown>, mayWrite: () => boolean): Logger {

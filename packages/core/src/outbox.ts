@@ -3,7 +3,21 @@
 //   O1. One write of a run is under way at a time; what comes up meanwhile rides in the next one.
 //   O2. A write that was taken is sent until it has an answer; it never changes on the way.
 //   O3. After a refusal everything goes alone, so that the value at fault can be named.
+//   O4. A write carries at most 8 million characters, or one entry; the rest rides in the next one.
 import type { Entry, Lease, NewPendingCall, TurnEnd, TurnWrite } from './store.js';
+
+const largestWrite = 8_000_000;
+
+function entryLength({ value, error }: Entry): number {
+  return (value.text?.length ?? 0) + (error?.length ?? 0);
+}
+
+/** Roughly how many characters a write carries: what a committer counts when it gathers a batch. */
+export function writeLength({ entries, end }: TurnWrite): number {
+  let length = end?.kind === 'settle' ? (end.output.text?.length ?? 0) + (end.error?.length ?? 0) : 0;
+  for (const entry of entries) length += entryLength(entry);
+  return length;
+}
 
 /** The writing side of one run. */
 export class Outbox {
@@ -57,7 +71,7 @@ export class Outbox {
   }
 
   close(places: Iterable<string>): void {
-    this.#closed.push(...places);
+    for (const place of places) this.#closed.push(place);
   }
 
   /**
@@ -72,8 +86,9 @@ export class Outbox {
   /** Takes what waits as one write, or null if there is nothing or one is under way (O1). */
   take(lease: Lease): TurnWrite | null {
     if (this.#underWay !== null || !this.waiting) return null;
-    if (this.#oneByOne && this.#entries.length > 0) {
-      this.#underWay = { lease, entries: this.#entries.splice(0, 1), calls: [], closed: [], end: null };
+    const fitting = this.#oneByOne ? Math.min(1, this.#entries.length) : this.#fittingEntries();
+    if (fitting < this.#entries.length || (this.#oneByOne && fitting > 0)) {
+      this.#underWay = { lease, entries: this.#entries.splice(0, fitting), calls: [], closed: [], end: null };
       return this.#underWay;
     }
     this.#underWay = {
@@ -81,6 +96,16 @@ export class Outbox {
     };
     this.#clear();
     return this.#underWay;
+  }
+
+  // A thousand answers of a megabyte each are no statement that a server takes (O4).
+  #fittingEntries(): number {
+    let size = 0;
+    for (const [index, entry] of this.#entries.entries()) {
+      size += entryLength(entry);
+      if (size > largestWrite && index > 0) return index;
+    }
+    return this.#entries.length;
   }
 
   #clear(): void {

@@ -6,8 +6,10 @@
 //   C3. A busy item is sent again apart from the others, so that a stranger's lock on one run stalls that run
 //       alone.
 //   C4. An empty committer flushes at the next turn of the loop; nothing waits for company.
-import type { Env, LiveRun, Store, TurnAnswer, TurnWrite } from '@perdure/core/engine';
-import { commitsUnderWay, largestBatch } from './defaults.js';
+import {
+  writeLength, type Env, type LiveRun, type Store, type TurnAnswer, type TurnWrite,
+} from '@perdure/core/engine';
+import { commitsUnderWay, largestBatch, largestBatchLength } from './defaults.js';
 import type { Outage } from './outage.js';
 
 interface Item {
@@ -60,11 +62,14 @@ export class Committer {
 
   #gather(): Item[] {
     const batch: Item[] = [];
+    let length = 0;
     for (const run of this.#queue) {
-      if (batch.length === largestBatch) break;
+      if (batch.length === largestBatch || length > largestBatchLength) break;
       this.#queue.delete(run);
       const write = run.takeWrite();
-      if (write !== null) batch.push({ run, write });
+      if (write === null) continue;
+      batch.push({ run, write });
+      length += writeLength(write);
     }
     return batch;
   }

@@ -30,5 +30,7 @@ export const knownDueTimes = 1_000;
 export const largestClaim = 1_000;
 /** Runs whose writes share one commit at most. */
 export const largestBatch = 2_000;
+/** Characters that share one commit, roughly: a batch is closed once it carries more. */
+export const largestBatchLength = 8_000_000;
 /** Commits under way at the same time. */
 export const commitsUnderWay = 2;

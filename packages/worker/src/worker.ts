@@ -2,7 +2,7 @@
 // poller.ts, what happens to a claimed run is turns.ts, how it is written is committer.ts.
 import { type Connection, type Duration, type Logger, type Workflow } from '@perdure/core';
 import {
-  checkName, consoleLogger, partOf, systemEnv, toMilliseconds, type AdoptedRun, type Adopter,
+  checkName, consoleLogger, guardedLogger, partOf, systemEnv, toMilliseconds, type AdoptedRun, type Adopter,
   type BirthLease, type Env, type LeaseKeeper, type Timer,
 } from '@perdure/core/engine';
 import { WorkflowError } from '@perdure/core';
@@ -106,7 +106,7 @@ class DatabaseWorker implements Worker, Adopter {
     this.#serving = serving;
     this.#leaseMs = leaseMs;
     this.#renewMs = this.#leaseMs * renewalShare;
-    const log = options.logger ?? consoleLogger;
+    const log = guardedLogger(options.logger ?? consoleLogger);
     this.#outage = new Outage(this.#env, log);
     const shared = { env: this.#env, store: connection.store, outage: this.#outage, leaseMs: this.#leaseMs };
     this.#turns = new Turns({

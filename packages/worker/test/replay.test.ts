@@ -268,3 +268,44 @@ test('R7: a long replay leaves turns of the loop to others', async () => {
   expect(turns).toBeGreaterThan(3);
   held.open();
 });
+
+test('answers that are too much for one statement ride in several', async () => {
+  const sizes: number[] = [];
+  class Watched extends MemoryStore {
+    override async commit(batch: readonly TurnWrite[]): ReturnType<MemoryStore['commit']> {
+      const texts = batch.flatMap((write) => write.entries).map((entry) => entry.value.text ?? '');
+      sizes.push(texts.join('').length);
+      return super.commit(batch);
+    }
+  }
+  const { client, work } = house(new Watched({}));
+  const heavy = workflow('heavy', async (ctx) => {
+    const all = await Promise.all(Array.from({ length: 30 }, () => ctx.step('s', () => 'x'.repeat(900_000))));
+    return all.length;
+  });
+  await work(heavy);
+  expect(await client.execute(heavy)).toBe(30);
+  expect(Math.max(...sizes)).toBeLessThan(9_000_000);
+});
+
+test('a logger that throws harms nobody', async () => {
+  const fail = (): never => {
+    throw new Error('the disk of the logs is full');
+  };
+  const connection = memoryConnection();
+  const client = createClient({ connection });
+  const broken = workflow('broken', async (ctx) => {
+    ctx.log.info('hello');
+    await Promise.race([ctx.step('s', () => 1), new Promise(() => {})]);
+  });
+  const logger = { debug: fail, info: fail, warn: fail, error: fail };
+  const worker = await createWorker({ connection, workflows: [broken], logger }).start();
+  await client.execute(broken);
+  const bare = workflow('bare', async () => new Promise(() => {}));
+  const second = await createWorker({ connection, workflows: [bare], logger }).start();
+  await expect(client.execute(bare)).rejects.toMatchObject({ code: 'FOREIGN_AWAIT' });
+  await client.execute(broken);
+  await worker.stop();
+  await second.stop();
+  await client.close();
+});
