@@ -6,7 +6,8 @@ import { Bench, type Measure } from './bench.js';
 import { figuresOf } from './figures.js';
 import { Database } from './host/database.js';
 import {
-  measureGroupedRuns, measureGroupedSteps, measureLoneSteps, measureManyRows, measureSingleRows,
+  measureGroupedRuns, measureGroupedSteps, measureIdlePairs, measureLoneSteps, measureManyRows,
+  measureSingleRows,
 } from './measure-limits.js';
 import {
   measureCallers, measureDrain, measureInFlight, measureLatency, measureLongRun, measureSteps,
@@ -22,7 +23,7 @@ const everyRound: readonly Named[] = [
   ['L8', measureLoneSteps], ['W4', measureLongRun],
   ['W1c', measureCallers],
 ];
-const once: readonly Named[] = [['W3', measureLatency], ['RSS', measureInFlight]];
+const once: readonly Named[] = [['L8', measureIdlePairs], ['W3', measureLatency], ['RSS', measureInFlight]];
 
 const { values } = parseArgs({
   options: {

@@ -2,6 +2,8 @@
 import type { Bench, Measure } from './bench.js';
 import { verifyCounting, type Expected } from './host/verify.js';
 import { plainTable, type InsertAnswer } from './limits/plain-inserts.js';
+import { rank } from './samples.js';
+import { latencyPauses, latencyWarmUps } from './workloads/latency.js';
 
 /** Rows of one insert in L2. */
 export const insertSizes = [50, 200, 1_000] as const;
@@ -73,6 +75,17 @@ export const measureGroupedSteps: Measure = async (bench) => {
 /** L8 for W4. */
 export const measureLoneSteps: Measure = async (bench) => {
   bench.samples.add('limitLongStepsPerSec', await stepwise(bench, { runs: 1, steps: bench.sizes.longSteps }));
+};
+
+/** L8 for W3. */
+export const measureIdlePairs: Measure = async (bench) => {
+  const { database, sizes: { latencyStarts }, samples } = bench;
+  await database.fresh();
+  const pairs = latencyStarts + latencyWarmUps;
+  const request = { url: database.url, pairs, ...latencyPauses };
+  const found = await bench.process('L8').ask('idlePairs', request);
+  await verifyCounting(database, { runs: pairs, steps: 1 });
+  samples.add('limitPairMs', rank(found.slice(latencyWarmUps), 0.5));
 };
 
 async function stepwise(bench: Bench, size: Expected): Promise<number> {

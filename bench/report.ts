@@ -83,6 +83,7 @@ function limits(bench: Bench): Line[] {
     ...figure(bench, 'limitBatch', ['L8 better batch', 'runs']),
     ...figure(bench, 'limitStepsPerSec', ['L8 grouped steps', 'steps/s']),
     ...figure(bench, 'limitLongStepsPerSec', ['L8 one run', 'steps/s']),
+    ...figure(bench, 'limitPairMs', ['L8 start and settle on an idle system', 'ms']),
     ...figure(bench, 'limitWalPerRun', ['L8 WAL of a one-step run', 'B']),
   ];
 }

@@ -17,6 +17,7 @@ export interface Measured {
   inFlightRssMb: number;
   oneRowPerSec: number;
   sixteenRowsPerSec: number;
+  limitPairMs: number;
   limitRunsPerSec: number;
   limitBatch: number;
   limitStepsPerSec: number;

@@ -3,7 +3,7 @@
 //   The statements and the parameters of a batch are the engine's, read from its compiled files, which no
 //   door of the package shows: so what is written is what the engine writes.
 import type { Lease, NewRun, TurnWrite } from '@perdure/core/engine';
-import { systemEnv } from '@perdure/core/engine';
+import { partOf, systemEnv } from '@perdure/core/engine';
 import pg from 'pg';
 import { counting } from '../workloads/workflows.js';
 
@@ -22,7 +22,7 @@ const { claimStatements } = await door<Claims>('claim-statements');
 const { claimLanes, LowWaterMarks, readClaim } = await door<ClaimRows>('claim-rows');
 const { commitStatements } = await door<Commits>('commit-statement');
 const { commitValues } = await door<CommitValues>('commit-values');
-const { startColumns, startStatements } = await door<Starts>('start-statements');
+const { startColumns, startStatements, startValues } = await door<Starts>('start-statements');
 
 const schema = '"perdure"';
 const startBatch = 1_000;
@@ -52,6 +52,7 @@ export class EngineSql {
   readonly #claim = claimStatements(schema).claim;
   readonly #commit = commitStatements(schema).first;
   readonly #start = startStatements(schema, 'own').many;
+  readonly #startOne = startStatements(schema, 'own').one;
   readonly #marks = new LowWaterMarks();
   readonly #numbers = new Map<string, number>();
 
@@ -84,6 +85,14 @@ export class EngineSql {
       for (const [at, { id }] of batch.entries()) this.#numbers.set(id, first + at);
       await this.#run(this.#claimer, this.#start, startColumns(batch));
     }
+  }
+
+  /** Starts one run, born leased to this process. */
+  async startLeased(n: number): Promise<Claimed> {
+    const lease = { claimId: systemEnv.newUuid(), leaseMs, version: null };
+    const run: NewRun = { ...newRun(n, 1), lease };
+    const [row] = await this.#run(this.#claimer, this.#startOne, startValues(run));
+    return { lease: { runId: run.id, part: partOf(run.id), generation: 1, epoch: Number(row?.[1]) }, n };
   }
 
   /** Claims up to `limit` runs. */

@@ -1,8 +1,8 @@
 // L8: claim, journal and settle in grouped commits by the engine's own SQL: the wall that the engine runs
 // against.
-import type { Encoded, Entry, TurnEnd, TurnWrite } from '@perdure/core/engine';
 import { systemEnv } from '@perdure/core/engine';
 import { EngineSql, type Claimed } from './engine-sql.js';
+import { stepWrite } from './step-write.js';
 
 /** One-step runs, claimed and settled in batches of one size. */
 export interface GroupedRunsRequest {
@@ -56,21 +56,4 @@ export async function groupedSteps({ url, runs, steps }: GroupedStepsRequest): P
   const seconds = (systemEnv.monotonic() - began) / 1e3;
   await sql.close();
   return seconds;
-}
-
-/** What the engine writes for one step of `counting`; the last one carries the settlement. */
-function stepWrite({ lease, n }: Claimed, step: number, steps: number): TurnWrite {
-  const place = String(step);
-  const entry: Entry = {
-    place, position: step, kind: 'step', name: 'add', value: json(n + step), error: null,
-    attempt: 1, tookMs: 0.01,
-  };
-  const end: TurnEnd = {
-    kind: 'settle', status: 'completed', output: json(steps * n + steps * (steps + 1) / 2), error: null,
-  };
-  return { lease, entries: [entry], calls: [], closed: [], end: step < steps ? null : end };
-}
-
-function json(value: number): Encoded {
-  return { codec: 'json', text: String(value) };
 }

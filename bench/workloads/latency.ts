@@ -20,14 +20,15 @@ export interface LatencyAnswer {
 
 /** Starts before the measured ones, which prepare statements and compile code. */
 export const latencyWarmUps = 20;
-const shortestPauseMs = 20;
-const longestPauseMs = 80;
+/** The pause before each start is of random length between these. */
+export const latencyPauses = { shortestPauseMs: 20, longestPauseMs: 80 };
 
 /** Measures single starts, with a random pause between one's result and the next. */
 export async function latency({ url, starts, workerHere }: LatencyRequest): Promise<LatencyAnswer> {
   await using connection = await connect(url);
   const client = createClient({ connection });
   const worker = workerHere ? await createWorker({ connection, workflows: [stamping] }).start() : null;
+  const { shortestPauseMs, longestPauseMs } = latencyPauses;
   const toStepMs: number[] = [];
   const toResultMs: number[] = [];
   for (let index = -latencyWarmUps; index < starts; index++) {
