@@ -11,6 +11,7 @@ import type { Env, Timer } from './env.js';
 import { publish } from './events.js';
 import type { Fault } from './faults.js';
 import type { Logger } from './logger.js';
+import { micros } from './micros.js';
 import type { Outbox } from './outbox.js';
 import { decideRetry, type RetryDecision } from './retry.js';
 import { beginAttempt, type AttemptEnd, type AttemptHost } from './step.js';
@@ -233,8 +234,4 @@ export class Performer implements AttemptHost {
     this.#running.clear();
     this.#asleep.clear();
   }
-}
-
-function micros(ms: number): Instant {
-  return Math.round(ms * 1_000);
 }

@@ -7,6 +7,7 @@
 //       stamped by `clock_timestamp()`, which is not.
 //   K4. Every lane is read from its own low-water mark, and in line: a million runs that nobody here can
 //       execute stand in other lanes, dead rows stand below the mark.
+import { instantOf, micros } from './sql-time.js';
 import { named, type Statement } from './statement.js';
 
 /** The statements that make runs ours and read them, for one schema. */
@@ -17,8 +18,6 @@ export interface ClaimStatements {
   readonly history: Statement;
 }
 
-const micros = (instant: string): string => `(extract(epoch from ${instant}) * 1000000)::bigint`;
-const instant = (value: string): string => `'epoch'::timestamptz + ${value} * interval '1 microsecond'`;
 
 /** Columns that `rowsOfClaim` reads, from a changed row `u` and its run. */
 const claimed = `u.id, u.part, u.epoch, u.before, u.was_fresh, u.workflow, u.version, u.queue, u.strikes,
@@ -69,7 +68,7 @@ with k as materialized (
          as l(lane, low, take, quarantine, stamp, stamped_lane, queue, workflow, version, ord)
    cross join lateral (
      select id, part, epoch, claim, fresh, due_at from ${s}.ready
-      where lane = l.lane and due_at >= ${instant('l.low')} and due_at <= statement_timestamp()
+      where lane = l.lane and due_at >= ${instantOf('l.low')} and due_at <= statement_timestamp()
         and workflow = l.workflow and queue = l.queue and coalesce(version, '') = coalesce(l.version, '')
       order by due_at limit l.take for no key update skip locked) r
    limit $10),

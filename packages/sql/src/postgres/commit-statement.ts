@@ -9,11 +9,10 @@
 //   G6. Entries that an earlier sending wrote keep its instant, and the answer says it: `old` looks for them,
 //       but only where something was not inserted. What an earlier sending wrote too late for our snapshot is
 //       busy, and found by the next sending.
+import { instantOf, micros } from './sql-time.js';
 import { named, type Statement } from './statement.js';
 
-const micros = (instant: string): string => `(extract(epoch from ${instant}) * 1000000)::bigint`;
 const ms = (value: string): string => `${value} * interval '1 millisecond'`;
-const us = (value: string): string => `'epoch'::timestamptz + ${value} * interval '1 microsecond'`;
 
 /** The two forms of the commit statement, for one schema. They take the same parameters: commit-values.ts. */
 export interface CommitStatements {
@@ -106,7 +105,7 @@ function calls(s: string): string {
 c as (
   insert into ${s}.calls (part, run_id, generation, place, kind, name, due_at, attempt, error)
   select ok.part, ok.id, ok.generation, c.place, c.kind, c.name,
-         coalesce(t.now + ${ms('c.delay_ms')}, ${us('c.at_us')}), c.attempt, c.error
+         coalesce(t.now + ${ms('c.delay_ms')}, ${instantOf('c.at_us')}), c.attempt, c.error
     from unnest($27::bigint[], $28::text[], $29::text[], $30::text[], $31::integer[], $32::text[],
                 $33::float8[], $34::float8[])
          as c(ord, place, kind, name, attempt, error, delay_ms, at_us)
@@ -143,7 +142,8 @@ upd as (
   update ${s}.ready r set
          due_at = case when ok.act = 'renew' then t.now + ${ms('ok.in_ms')}
                        when r.wake then t.now
-                       else greatest(t.now, coalesce(least(t.now + ${ms('ok.in_ms')}, ${us('ok.at_us')}),
+                       else greatest(t.now, coalesce(least(t.now + ${ms('ok.in_ms')},
+                                                          ${instantOf('ok.at_us')}),
                                                     'infinity')) end,
          epoch = case when ok.act = 'renew' then r.epoch else greatest(r.epoch + 1, ${micros('t.now')}) end,
          rested_from = case when ok.act = 'renew' then r.rested_from else r.epoch end,

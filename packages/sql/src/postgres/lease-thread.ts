@@ -9,6 +9,7 @@ import { partOf, systemEnv } from '@perdure/core/engine';
 import type pg from 'pg';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Session } from './session.js';
+import { micros } from './sql-time.js';
 
 /** What the thread is started with. */
 export interface LeaseThreadData {
@@ -25,8 +26,6 @@ export type LeaseThreadMessage =
   | { readonly kind: 'hold' | 'beat'; readonly leases: readonly (string | number)[] }
   | { readonly kind: 'close' };
 
-const micros = '(extract(epoch from clock_timestamp()) * 1000000)::bigint';
-
 function renewText(s: string): string {
   return `update ${s}.ready r set due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
    where r.id = any($1::text[]) and r.part = any($4::smallint[]) and r.claim is not null
@@ -35,7 +34,7 @@ function renewText(s: string): string {
 
 function handBackText(s: string): string {
   return `update ${s}.ready r set due_at = clock_timestamp(), claim = null, rested_from = r.epoch,
-         epoch = greatest(r.epoch + 1, ${micros})
+         epoch = greatest(r.epoch + 1, ${micros('clock_timestamp()')})
    where r.id = any($1::text[]) and r.part = any($3::smallint[]) and r.claim is not null
      and (r.id, r.epoch) in (select * from unnest($1::text[], $2::bigint[]))`;
 }

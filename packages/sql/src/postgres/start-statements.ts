@@ -2,6 +2,7 @@
 import type { NewRun } from '@perdure/core/engine';
 import { laneOf, partOf } from '@perdure/core/engine';
 import { arrayLiteral } from './array-literal.js';
+import { micros } from './sql-time.js';
 import { named, type Statement } from './statement.js';
 
 /** The statements that create runs, for one schema. */
@@ -14,7 +15,6 @@ export interface StartStatements {
   readonly standing: Statement;
 }
 
-const micros = (instant: string): string => `(extract(epoch from ${instant}) * 1000000)::bigint`;
 
 /**
  * When a new run is due: after a delay, at the caller's instant, now; a run born leased at its lease's end.
