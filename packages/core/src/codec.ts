@@ -2,25 +2,31 @@
 //
 //   C1. What is read back is what was written, or writing was refused with the path. Nothing is changed
 //       silently.
-//   C2. JSON alone where JSON alone carries the value (tag `json`), superjson otherwise (tag `superjson`).
+//   C2. JSON alone where JSON alone carries the value (tag `json`), superjson otherwise (tag `superjson`);
+//       before both, the serializers of the application, each with its own tag.
 //   C3. Every failure is a PayloadError. Nothing read from a text reaches Object.prototype.
 //   C4. A text holds no NUL character and no lone surrogate, which databases refuse: JSON escapes both.
 import { difference, unlike } from './codec/difference.js';
 import { isPlain } from './codec/plain.js';
 import { Refusal } from './codec/refusal.js';
-import { survey } from './codec/survey.js';
+import { serializerOf, writeByOwn, type Written } from './codec/serializer.js';
+import { InstanceError, said } from './codec/storable.js';
+import { survey, type Shape } from './codec/survey.js';
+import { Table, writeTable } from './codec/table.js';
 import { readTree, writeTree } from './codec/tree.js';
 import { PayloadError } from './errors.js';
 
-export { decodeError, encodeError } from './codec/error-text.js';
+export { decodeError, encodeError, readError } from './codec/error-text.js';
 
 /**
- * An encoded value, to be stored as it is: the tag says how to read the text. A `text` of null means
- * undefined.
+ * An encoded value, to be stored as it is: the tag says how to read the text ('json', 'superjson', 'sealed',
+ * or that of a serializer). A `text` of null means undefined.
  */
 export interface Encoded {
-  readonly codec: 'json' | 'superjson';
+  readonly codec: string;
   readonly text: string | null;
+  /** Why what is sealed was not opened, if it was tried. Never stored. */
+  readonly unopened?: Error | undefined;
 }
 
 /** How large an encoded value may be. */
@@ -42,7 +48,9 @@ export function encode(value: unknown, what: string, limits: EncodeLimits = defa
   if (value === undefined) return nothing;
   let encoded: Encoded;
   try {
-    encoded = isPlain(value) ? encodePlain(value) : encodeTree(value, what, limits);
+    const written = writeByOwn(value);
+    if (written !== undefined) encoded = checkOwn(value, written, { what, limits });
+    else encoded = isPlain(value) ? encodePlain(value) : encodeTree(value, what, limits);
   } catch (error) {
     throw error instanceof PayloadError ? error : unwritable(error, what, limits);
   }
@@ -62,10 +70,12 @@ export function decode(encoded: Encoded): unknown {
   try {
     if (codec === 'json') return JSON.parse(text) as unknown;
     if (codec === 'superjson') return readTree(text);
+    const serializer = serializerOf(codec);
+    if (serializer !== undefined) return serializer.read(text);
   } catch (error) {
     throw unreadable(encoded, { cause: error });
   }
-  throw unreadable(encoded, {});
+  throw unreadable(encoded, { cause: encoded.unopened });
 }
 
 /** Bytes of an encoded value in UTF-8: for messages and figures. */
@@ -90,22 +100,45 @@ function encodePlain(value: unknown): Encoded {
 function encodeTree(value: unknown, what: string, limits: EncodeLimits): Encoded {
   const shape = survey(value, limits.maximumBytes);
   if (shape instanceof Refusal) throw refused(shape, what, limits);
-  const encoded = { codec: 'superjson', text: writeTree(value, shape) } as const;
+  const encoded = { codec: 'superjson', text: writeTree(value, shape) };
   // What is too large is refused anyway.
   if (exceedsBytes(encoded, limits.maximumBytes)) return encoded;
-  const loss = lossOf(value, encoded.text);
+  const loss = lossOf(value, encoded.text, shape);
   if (loss !== undefined) throw refused(loss, what, limits);
   return encoded;
 }
 
-function lossOf(value: unknown, text: string): Refusal | undefined {
+/** What differs when the text is read back. Throws what the functions of a registered class throw. */
+function lossOf(value: unknown, text: string, shape: Shape): Refusal | undefined {
   let copy: unknown;
   try {
     copy = readTree(text);
-  } catch {
-    return unlike();
+  } catch (error) {
+    return error instanceof InstanceError ? refusedInstance(value, shape, error) : unlike();
   }
   return difference(value, copy);
+}
+
+// The rows of a table are its objects in order: the one at fault is looked for again, for the sake of its
+// path.
+function refusedInstance(value: unknown, shape: Shape, fault: InstanceError): Refusal {
+  const table = new Table(value as object, shape);
+  writeTable(table);
+  const refusal = new Refusal(fault.problem, fault.advice);
+  const object = table.objects[fault.place];
+  const found = object === undefined ? refusal : survey(value, Infinity, { object, refusal });
+  return found instanceof Refusal ? found : refusal;
+}
+
+function checkOwn(value: unknown, { serializer, text }: Written, at: At): Encoded {
+  const encoded = { codec: serializer.codec, text };
+  if (exceedsBytes(encoded, at.limits.maximumBytes)) return encoded;
+  const loss = difference(value, serializer.read(text));
+  if (loss === undefined) return encoded;
+  const subject = loss.path === '' ? 'it' : loss.path;
+  const message = `${at.what} cannot be stored: ${subject} is not the same after serializer ` +
+    `'${serializer.codec}' wrote and read it. Let its write return undefined for what it cannot carry.`;
+  throw new PayloadError('VALUE_NOT_STORABLE', message, loss.path);
 }
 
 function refused(refusal: Refusal, what: string, limits: EncodeLimits): PayloadError {
@@ -118,7 +151,12 @@ function refused(refusal: Refusal, what: string, limits: EncodeLimits): PayloadE
   return new PayloadError('VALUE_NOT_STORABLE', message, path);
 }
 
-function tooLarge(fact: string, path: string, at: { what: string; limits: EncodeLimits }): PayloadError {
+interface At {
+  readonly what: string;
+  readonly limits: EncodeLimits;
+}
+
+function tooLarge(fact: string, path: string, at: At): PayloadError {
   const message = `${at.what} ${fact}; the limit is ${size(at.limits.maximumBytes)}. Store the data ` +
     'elsewhere (object storage, a table of your own) and pass a reference to it, such as its key.';
   return new PayloadError('VALUE_TOO_LARGE', message, path);
@@ -134,13 +172,25 @@ function unwritable(cause: unknown, what: string, limits: EncodeLimits): Payload
   if (cause instanceof RangeError && cause.message === 'Invalid string length') {
     return tooLarge('is longer than any string when encoded', '', { what, limits });
   }
-  const message = `${what} cannot be stored: walking through it failed (see the cause). Use plain data: ` +
+  const message = `${what} cannot be stored: walking through it failed: ${said(cause)}. Use plain data: ` +
     'objects, arrays, strings, numbers, Date, Map, Set, bytes.';
   return new PayloadError('VALUE_NOT_STORABLE', message, '', { cause });
 }
 
-function unreadable({ codec, text }: Encoded, options: { cause?: unknown }): PayloadError {
-  const message = `A stored value of ${text?.length ?? 0} characters cannot be read as '${String(codec)}'. ` +
-    'It was written by a newer version of perdure, or changed by something else.';
-  return new PayloadError('VALUE_UNREADABLE', message, '', options);
+function unreadable({ codec, text }: Encoded, { cause }: { cause?: unknown }): PayloadError {
+  const message = `A stored value of ${text?.length ?? 0} characters cannot be read as '${String(codec)}'` +
+    whyUnreadable(codec, cause);
+  return new PayloadError('VALUE_UNREADABLE', message, '', { cause });
+}
+
+function whyUnreadable(codec: string, cause: unknown): string {
+  if (cause instanceof InstanceError) return `: it holds ${cause.message}`;
+  if (codec === 'sealed') {
+    return cause === undefined ? '. Connect with the `values` that it was sealed by.'
+      : `: it could not be opened. ${said(cause)}`;
+  }
+  if (codec !== 'json' && codec !== 'superjson' && serializerOf(codec) === undefined) {
+    return '. Its serializer is not in use here (useSerializer), or it was written by a newer perdure.';
+  }
+  return '. It was written by a newer version of perdure, or changed by something else.';
 }

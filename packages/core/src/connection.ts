@@ -1,6 +1,7 @@
 // A Connection is everything that a client and a worker need of a database, made by `connect()`.
 import type { Encoded } from './codec.js';
 import type { BirthLease, RunRecord, StartStore, Store } from './store.js';
+import type { StepTransactions, Transactor } from './transactor.js';
 
 /** What happened in the database, told as a hint. Polling is the truth; hints only shorten waits. */
 export interface Hints {
@@ -10,10 +11,18 @@ export interface Hints {
    * Runs settled: `runs` carries them when this process settled them, and is null when another process did.
    */
   onSettled(listener: (runs: readonly RunRecord[] | null) => void): () => void;
+  /** Messages or events may have come, or children may have ended: carriers have something to look for. */
+  onMail(listener: () => void): () => void;
+  /** This process appended to streams of these runs. Of other processes nobody hears: there are too many. */
+  onPublished(listener: (runIds: ReadonlySet<string>) => void): () => void;
   /** Tells this process at once, and all others within milliseconds, that runs became due. */
   due(): void;
   /** The same for runs that this process settled. */
   settled(runs: readonly RunRecord[]): void;
+  /** The same for mail. */
+  mail(): void;
+  /** Tells this process alone. */
+  published(runIds: ReadonlySet<string>): void;
   /** Starts listening for what other processes tell; the returned function stops it. */
   listen(): () => void;
 }
@@ -50,6 +59,8 @@ export interface AdoptedRun {
   readonly queue: string;
   readonly version: string | null;
   readonly input: Encoded;
+  readonly timeoutMs: number | null;
+  readonly headers: Readonly<Record<string, string>>;
   readonly epoch: number;
   readonly at: number;
 }
@@ -68,6 +79,10 @@ export interface Connection extends AsyncDisposable {
    * outside a transaction, or anything else that does not commit as one.
    */
   within(transaction: unknown): Promise<StartStore>;
+  /** Opens the transactions of `ctx.transaction` where a worker was given no transactor; null: none can. */
+  readonly transactor: Transactor<unknown> | null;
+  /** What is written on transactions of steps. */
+  readonly stepTransactions: StepTransactions;
   /** Throws WORKER_NEEDS_URL where no connection of its own can be made, as for a bare Kysely instance. */
   keepLeases(options: LeaseKeeperOptions): LeaseKeeper;
   close(): Promise<void>;

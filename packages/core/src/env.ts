@@ -28,6 +28,12 @@ export interface Env {
    * Resolves after `ms` milliseconds, or at once when `abortSignal` fires. Never rejects. Holds the process.
    */
   sleep(ms: number, abortSignal?: AbortSignal): Promise<void>;
+  /**
+   * The pause of a loop between two looks at what others may have changed: as `sleep`, but no moment of the
+   * world depends on its end. Who owns time may end it whenever there may be something to see, and need not
+   * count it as a reason for time to go on.
+   */
+  idle(ms: number, abortSignal?: AbortSignal): Promise<void>;
   /** Calls `next` in the next turn of the event loop, after I/O had its chance. */
   nextTurn(next: () => void): void;
   /**
@@ -37,6 +43,11 @@ export interface Env {
   afterDrain(next: () => void): void;
   /** A number from 0 up to 1, for jitter and for choosing an order. */
   random(): number;
+  /**
+   * From 0.9 up to 1: by how much a loop that only looks shortens its pause, so that not all processes look
+   * at the same moment. Apart from `random`: how often a loop looks decides nothing in the world.
+   */
+  spread(): number;
   /** A new run id: a ULID, monotonic within this process. */
   newId(): string;
   /** A new unguessable 128-bit token in hexadecimal: claim ids, worker ids. */
@@ -54,7 +65,8 @@ function startTimer(ms: number, fire: () => void, hold: boolean): Timer {
   const arm = (): void => {
     const left = end - performance.now();
     if (left > longestTimerMs) handle = setTimeout(arm, longestTimerMs);
-    else handle = setTimeout(fire, Math.max(0, left));
+    // Timers of Node count whole milliseconds, and cut off what is more: never before its time.
+    else handle = setTimeout(fire, Math.max(0, Math.ceil(left)));
     if (!hold) handle.unref();
   };
   arm();
@@ -87,11 +99,13 @@ export const systemEnv: Env = {
   monotonic: () => performance.now(),
   after: (ms, fire) => startTimer(ms, fire, false),
   sleep,
+  idle: sleep,
   nextTurn: (next) => void setImmediate(next),
   // A tick asked for from inside a promise reaction is served only when no reaction is left, and before any
   // I/O.
   afterDrain: (next) => queueMicrotask(() => process.nextTick(next)),
   random: () => Math.random(),
+  spread: () => 0.9 + Math.random() / 10,
   newId: () => ulid(),
   newToken: () => randomBytes(16).toString('hex'),
   newUuid: () => randomUUID(),

@@ -58,13 +58,26 @@ export class RetryAfterError extends Error {
   }
 }
 
-/** A step body ran longer than its `timeout`. Seen by the retry policy like any other failure of the step. */
+const limits = {
+  attempt: ['did not finish within', 'Give it a longer timeout'],
+  total: ['did not finish within all its attempts in', 'Give it a longer totalTimeout'],
+  heartbeat: ['gave no heartbeat for', 'Call step.heartbeat() more often, give it a longer heartbeatTimeout'],
+} as const;
+
+/**
+ * A step passed its `timeout`, its `heartbeatTimeout` (both are seen by the retry policy like any other
+ * failure), or its `totalTimeout` (no attempt follows; `cause` is what the last one failed with).
+ */
 export class StepTimeoutError extends WorkflowError {
   override readonly name = 'StepTimeoutError';
+  /** Which of them it passed. */
+  readonly limit: 'attempt' | 'total' | 'heartbeat';
 
-  constructor(step: string, timeoutMs: number) {
-    super('STEP_TIMEOUT', `Step '${step}' did not finish within ${timeoutMs} ms. Give it a longer ` +
-      'timeout, or let its work stop on step.abortSignal, which has fired.');
+  constructor(step: string, timeoutMs: number, limit: keyof typeof limits, options?: WorkflowErrorOptions) {
+    const [fact, advice] = limits[limit];
+    super('STEP_TIMEOUT', `Step '${step}' ${fact} ${timeoutMs} ms. ${advice}, or let its work stop on ` +
+      'step.abortSignal, which has fired.', options);
+    this.limit = limit;
   }
 }
 
@@ -80,18 +93,34 @@ export class RunFailedError extends WorkflowError {
   }
 }
 
-/** `handle.result()` throws it when the run was cancelled before it completed. */
+/**
+ * The run was cancelled: thrown by `handle.result()`, by `ctx.execute` for a child, and inside the run by
+ * what it waits for when the cancel arrives. Code that catches it may clean up, and should throw it again.
+ */
 export class RunCancelledError extends WorkflowError {
   override readonly name = 'RunCancelledError';
+  /** Why, in the words of whoever cancelled it. */
+  readonly reason: string;
 
   constructor(runId: string, reason: string) {
     super('RUN_CANCELLED', `Run '${runId}' was cancelled: ${reason}`, { runId });
+    this.reason = reason;
+  }
+}
+
+/** The run passed its `timeout`: thrown inside the run by what it waits for, and what the run fails with. */
+export class RunTimeoutError extends WorkflowError {
+  override readonly name = 'RunTimeoutError';
+
+  constructor(runId: string, timeoutMs: number) {
+    super('RUN_TIMEOUT', `Run '${runId}' did not end within its timeout of ${timeoutMs} ms.`, { runId });
   }
 }
 
 /**
  * The run is parked: it cannot go on until a person looked at it. `code` is the reason: NONDETERMINISM,
- * FOREIGN_AWAIT, UNAWAITED_CALL, NESTED_CALL, POISONED, VALUE_UNREADABLE, VALUE_REFUSED.
+ * FOREIGN_AWAIT, UNAWAITED_CALL, NESTED_CALL, CLIENT_IN_WORKFLOW, ROLLBACK_FAILED, CONTINUE_CAUGHT,
+ * POISONED, VALUE_UNREADABLE, VALUE_REFUSED.
  */
 export class RunParkedError extends WorkflowError {
   override readonly name = 'RunParkedError';

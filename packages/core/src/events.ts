@@ -11,6 +11,8 @@ export interface EngineEvents {
   'perdure:run.claimed': { runId: string; workflow: string; epoch: number; fresh: boolean; strikes: number };
   /** A run gave its lease back and waits. */
   'perdure:run.rested': { runId: string; workflow: string };
+  /** A run goes on as new; `generation` is the one that has ended. Durable when published. */
+  'perdure:run.continued': { runId: string; workflow: string; generation: number };
   /** A run settled; durable when published. */
   'perdure:run.settled': { runId: string; workflow: string; status: 'completed' | 'failed' | 'cancelled' };
   /** A run needs a person. */

@@ -1,17 +1,16 @@
 // The ground floor of the memory store: its clock, its epochs, its batches, how runs are created, and what a
 // test may do to it from outside as it could to any database.
 //
-//   M1. Every item of a request has an instant of its own, later than all before it. So no epoch is given
-//       twice, not even to a run that was deleted and started again.
+//   M1. Every item of a request has an instant of its own, later than all before it, unless time `stands`.
+//       No epoch is given twice, not even to a run that was deleted and started again.
 //   M2. A request takes effect in one turn of the event loop, some turn after it was made.
 //   M3. Nothing is atomic across runs (P4); `shuffle` makes that felt.
 import type { Encoded } from './codec.js';
 import { systemEnv, type Env } from './env.js';
 import { DatabaseUnavailableError, InvariantError } from './errors.js';
-import { MemoryTables, type NewRows, type ReadyRow, type RunRow } from './memory-tables.js';
-import { MemoryTransaction } from './memory-transaction.js';
+import { MemoryTables, type NewRows, type ReadyRow, type RunRow, type Uncommitted } from './memory-tables.js';
 import { micros } from './micros.js';
-import { nothing, type Instant, type NewRun, type StartAnswer, type StartStore } from './store.js';
+import { nothing, type Instant, type NewRun, type StartAnswer } from './store.js';
 
 /** How a memory store behaves. */
 export interface MemoryStoreOptions {
@@ -23,6 +22,11 @@ export interface MemoryStoreOptions {
    */
   readonly now?: (() => Instant) | undefined;
   /**
+   * Requests take no time: instants are the clock's own, and equal while it stands. By default each is later
+   * than all before it, as it is in a database, by a microsecond at least.
+   */
+  readonly stands?: boolean | undefined;
+  /**
    * Serves the items of a batch in a random order, and between any two of them breaks off with
    * DatabaseUnavailableError at this chance, from 0 to 1: what was served stays.
    */
@@ -30,20 +34,24 @@ export interface MemoryStoreOptions {
 }
 
 /** Characters that a stored text may have: 1 MiB, and slack for the difference of bytes and characters. */
-const textLimit = 1_100_000;
+const textLimit = 1_500_000;
 
 /** Starts, and everything that the other verbs stand on. Use it as `MemoryStore`. */
-export class MemoryStarts implements StartStore {
+export class MemoryStarts {
   protected readonly tables: MemoryTables = new MemoryTables();
   readonly #env: Env;
   readonly #clock: () => Instant;
   readonly #shuffle: { readonly failures: number } | undefined;
+  readonly #tickUs: number;
   #last = 0;
+  #lastEpoch = 0;
+  #lastStamp = 0;
 
-  constructor({ env = systemEnv, now, shuffle }: MemoryStoreOptions = {}) {
+  constructor({ env = systemEnv, now, shuffle, stands = false }: MemoryStoreOptions = {}) {
     this.#env = env;
     this.#clock = now ?? (() => micros(env.wallTime()));
     this.#shuffle = shuffle;
+    this.#tickUs = stands ? 0 : 1;
   }
 
   async startRuns(runs: readonly NewRun[]): Promise<readonly StartAnswer[]> {
@@ -52,36 +60,6 @@ export class MemoryStarts implements StartStore {
   }
 
   // ---- what a test may do from outside -------------------------------------------------------------------
-
-  /** Begins a transaction for starts; hand it to `Connection.within`. */
-  begin(): MemoryTransaction {
-    return new MemoryTransaction({
-      store: this,
-      start: async (runs, pending) => {
-        await this.roundTrip();
-        return runs.map((run) => this.start(run, pending));
-      },
-      end: (pending, how) => {
-        for (const [id, rows] of pending) {
-          this.tables.held.delete(id);
-          if (how === 'commit') this.tables.insert(rows);
-        }
-      },
-    });
-  }
-
-  /** Runs `body` in a transaction: committed when it returns, rolled back when it throws. */
-  async within<Result>(body: (transaction: MemoryTransaction) => Promise<Result>): Promise<Result> {
-    const transaction = this.begin();
-    try {
-      const result = await body(transaction);
-      transaction.commit();
-      return result;
-    } catch (error) {
-      if (transaction.open) transaction.rollback();
-      throw error;
-    }
-  }
 
   /** A stranger's lock on a run: writes to it are answered `busy`, claims pass it by. Returns the release. */
   lockRow(runId: string): () => void {
@@ -99,6 +77,22 @@ export class MemoryStarts implements StartStore {
     if (row !== undefined) row.dueAt = Math.min(row.dueAt, this.now());
   }
 
+  /** When the next run is due that is neither due now nor leased; null when no clock will make one due. */
+  nextDueAt(): Instant | null {
+    const now = this.#clock();
+    let earliest = Infinity;
+    for (const { claim, dueAt } of this.tables.ready.values()) {
+      if (claim === null && dueAt > now) earliest = Math.min(earliest, dueAt);
+    }
+    return earliest === Infinity ? null : earliest;
+  }
+
+  /** Ends the lease of a run, as if its time were over; one that nobody holds is left as it is. */
+  endLease(runId: string): void {
+    const row = this.tables.ready.get(runId);
+    if (row !== undefined && row.claim !== null) this.makeDue(runId);
+  }
+
   /** Deletes a run and all it recorded, as retention does. */
   forget(runId: string): void {
     this.tables.forget(runId);
@@ -106,15 +100,26 @@ export class MemoryStarts implements StartStore {
 
   // ---- promises ------------------------------------------------------------------------------------------
 
-  /** The instant of a request, or of an item of a batch (M1). */
+  /** The instant of a request, or of an item of a batch (M1). What is kept in order needs a `stamp`. */
   protected now(): Instant {
-    this.#last = Math.max(this.#clock(), this.#last + 1);
+    this.#last = Math.max(this.#clock(), this.#last + this.#tickUs);
     return this.#last;
+  }
+
+  /** An instant for rows that are read in the order in which they were written: later than all before it. */
+  protected stamp(): Instant {
+    this.#lastStamp = Math.max(this.now(), this.#lastStamp + 1);
+    return this.#lastStamp;
   }
 
   /** The way to a database and back (M2). */
   protected async roundTrip(): Promise<void> {
     await new Promise<void>((resolve) => this.#env.nextTurn(resolve));
+  }
+
+  /** Items with their instants, in their order: however a batch is served, its messages keep theirs. */
+  protected stamped<Item>(items: readonly Item[]): { readonly item: Item; readonly at: Instant }[] {
+    return items.map((item) => ({ item, at: this.stamp() }));
   }
 
   /** Serves each item by itself; answers are in the order of the items, however these were served. */
@@ -144,12 +149,13 @@ export class MemoryStarts implements StartStore {
 
   /** The epoch after `previous`; 0 stands for none (P2). */
   protected nextEpoch(previous: number, now: Instant): number {
-    return Math.max(previous + 1, now);
+    this.#lastEpoch = Math.max(previous + 1, now, this.#lastEpoch + 1);
+    return this.#lastEpoch;
   }
 
   /** The run of this id that a start would meet. */
-  protected existing(id: string, pending: ReadonlyMap<string, NewRows> | null): RunRow | undefined {
-    return pending?.get(id)?.run ?? this.tables.runs.get(id);
+  protected existing(id: string, pending: Uncommitted | null): RunRow | undefined {
+    return pending?.runs.get(id)?.run ?? this.tables.runs.get(id);
   }
 
   /** Whether a stranger holds this id. */
@@ -157,40 +163,64 @@ export class MemoryStarts implements StartStore {
     return this.tables.held.has(id);
   }
 
-  /** Whether a stranger holds this run. */
-  protected isLocked(id: string): boolean {
-    return this.tables.locked.has(id);
+  /**
+   * Whether a stranger holds this run. Transactions of steps do as well, against those who need it alone and
+   * not only see that it stays where it is.
+   */
+  protected isLocked(id: string, alone = true): boolean {
+    return this.tables.locked.has(id) || (alone && this.tables.shared.has(id));
   }
 
   /** One start, in a transaction if `pending` is given. */
-  protected start(run: NewRun, pending: Map<string, NewRows> | null): StartAnswer {
+  protected start(run: NewRun, pending: Uncommitted | null): StartAnswer {
     const existing = this.existing(run.id, pending);
-    if (existing !== undefined) return { kind: 'exists', workflow: existing.workflow };
+    if (existing !== undefined && !this.isRestarted(existing, run)) {
+      return { kind: 'exists', workflow: existing.workflow };
+    }
     if (this.isHeld(run.id)) return { kind: 'busy' };
-    const why = this.refusal([run.input.text]);
+    const why = this.refusal(this.textsOf(run));
     if (why !== null) return { kind: 'refused', why };
     const now = this.now();
     const rows = this.newRows(run, now);
+    if (existing !== undefined) this.succeed(rows, existing);
     if (pending === null) {
-      this.tables.insert(rows);
+      this.enter(rows);
     } else {
-      pending.set(run.id, rows);
+      pending.runs.set(run.id, rows);
       this.tables.held.add(run.id);
     }
     return { kind: 'created', epoch: rows.ready.epoch, at: now };
   }
 
+  /** Whether a start makes an existing run begin anew. */
+  protected isRestarted({ workflow, status }: RunRow, run: NewRun): boolean {
+    const hasFailed = status === 'failed' || status === 'cancelled';
+    return run.restart === true && run.workflow === workflow && hasFailed;
+  }
+
+  /** Makes a new run the next generation of one that exists. */
+  protected succeed({ run, ready }: NewRows, { generation, createdAt, parent }: RunRow): void {
+    Object.assign(run, { generation: generation + 1, createdAt, parent });
+    // It may find mail: what is fresh and was woken is looked at closely.
+    ready.wake = true;
+  }
+
+  /** The rows of a start are there. */
+  protected enter(rows: NewRows): void {
+    this.tables.insert(rows);
+  }
+
   /** The rows of a new run. */
   protected newRows(run: NewRun, now: Instant): NewRows {
-    const { id, workflow, queue, lease } = run;
+    const { id, workflow, queue, lease, priority = 0, attributes = {} } = run;
     const version = lease?.version ?? null;
     const ready: ReadyRow = {
-      id, queue, workflow, version, lane: 'normal', dueAt: this.firstDue(run, now),
+      id, queue, workflow, priority, version, lane: 'normal', dueAt: this.firstDue(run, now),
       epoch: this.nextEpoch(0, now), restedFrom: null, claim: lease?.claimId ?? null,
-      fresh: lease === undefined, wake: false, strikes: 0, soloStrikes: 0,
+      fresh: lease === undefined, wake: false, tied: false, strikes: 0, soloStrikes: 0,
       firstClaimedAt: lease === undefined ? null : now,
     };
-    return { run: newRun(run, now), ready };
+    return { run: newRun(run, now), ready, attributes };
   }
 
   /** When a new run is due; for one that is born leased, when its lease ends. */
@@ -198,6 +228,12 @@ export class MemoryStarts implements StartStore {
     if (lease !== undefined) return now + micros(lease.leaseMs);
     // Never before now: an instant long past would put the run before all others.
     return Math.max(now, now + micros(delayMs), micros(startAtMs));
+  }
+
+  /** What a database may refuse of a start. */
+  protected textsOf({ input, attributes = {} }: NewRun): (string | null)[] {
+    const values = Object.values(attributes).filter((value) => typeof value === 'string');
+    return [input.text, ...Object.keys(attributes), ...values];
   }
 
   /** Why the database will not store these texts, or null. */
@@ -211,11 +247,13 @@ export class MemoryStarts implements StartStore {
   }
 }
 
-function newRun({ id, workflow, queue, input }: NewRun, now: Instant): RunRow {
+function newRun(run: NewRun, now: Instant): RunRow {
+  const { id, workflow, queue, input, timeoutMs = null, priority = 0, headers = {} } = run;
   const output: Encoded = nothing;
   return {
-    id, workflow, queue, input, createdAt: now, generation: 1, version: null, status: 'live', output,
-    error: null, reason: null, settledAt: null, settledEpoch: null,
+    id, workflow, queue, input, createdAt: now, generation: 1, timeoutMs, priority, headers, parent: null,
+    version: null, status: 'live', output, error: null, reason: null, settledAt: null, parkedAt: null,
+    startedAt: null, settledEpoch: null,
   };
 }
 

@@ -1,22 +1,22 @@
 // The memory store: what every Store does, said in plain data. The store cases hold this one and every other
 // to the same words. Each promise is a small protected method here or in the floors below, so that a test
 // can break it alone.
-import { MemoryClaims } from './memory-claims.js';
-import type { ReadyRow, RunRow } from './memory-tables.js';
+import { callKey } from './memory-mail-tables.js';
+import { MemoryOperations } from './memory-operations.js';
+import type { ReadyRow } from './memory-tables.js';
 import { micros } from './micros.js';
 import type {
-  Entry, History, Instant, Lease, RecordedEntry, RunRecord, RunStatus, Store, TurnAnswer, TurnEnd, TurnWrite,
+  Entry, History, Instant, Lease, RecordedEntry, RunRecord, Store, TurnAnswer, TurnEnd, TurnWrite,
 } from './store.js';
 
 type Rest = Extract<TurnEnd, { kind: 'rest' }>;
 type Renewal = Extract<TurnEnd, { kind: 'renew' }>;
-type Closing = Extract<TurnEnd, { kind: 'settle' | 'park' }>;
 
 /**
  * A Store without a database: for tests, for simulation, and as the specification of the others. It is gone
  * with the process and serves one process only.
  */
-export class MemoryStore extends MemoryClaims implements Store {
+export class MemoryStore extends MemoryOperations implements Store {
   async commit(writes: readonly TurnWrite[]): Promise<readonly TurnAnswer[]> {
     await this.roundTrip();
     return this.inBatch(writes, (write) => this.commitOne(write, this.now()));
@@ -36,6 +36,7 @@ export class MemoryStore extends MemoryClaims implements Store {
     return leases.map(({ runId, generation }) => ({
       entries: this.inPlay([...this.tables.journal(runId, generation).values()]),
       calls: [...this.tables.calls(runId, generation).values()],
+      streams: this.headsOf(this.tables.chunks(runId, generation).values()),
     }));
   }
 
@@ -46,17 +47,12 @@ export class MemoryStore extends MemoryClaims implements Store {
     const { lease } = write;
     const row = this.tables.ready.get(lease.runId);
     if (row === undefined) return this.closedBy(lease) ? this.again(write, now) : { kind: 'lost' };
-    if (this.isLocked(lease.runId)) return { kind: 'busy' };
+    if (this.isLocked(lease.runId, changesRow(write))) return { kind: 'busy' };
     if (!this.owns(row, lease)) {
       return this.restedBy(row, write) ? this.again(write, now) : { kind: 'lost' };
     }
     const why = this.refusal(textsOf(write));
     return why === null ? this.write(row, write, now) : { kind: 'refused', why };
-  }
-
-  /** Whether a lease still owns its run (P2). */
-  protected owns(row: ReadyRow, lease: Lease): boolean {
-    return row.epoch === lease.epoch;
   }
 
   /** Whether it was this lease that settled or parked the run (P3). */
@@ -66,7 +62,7 @@ export class MemoryStore extends MemoryClaims implements Store {
 
   /** Whether this item already gave the run back (P3). What happened to the run since then stands. */
   protected restedBy(row: ReadyRow, { lease, end }: TurnWrite): boolean {
-    return end?.kind === 'rest' && row.restedFrom === lease.epoch;
+    return (end?.kind === 'rest' || end?.kind === 'continue') && row.restedFrom === lease.epoch;
   }
 
   /** The answer to an item that was written by an earlier sending. */
@@ -79,11 +75,15 @@ export class MemoryStore extends MemoryClaims implements Store {
   /** Writes an item whose lease holds. Its instant is the first sending's, as its entries' is. */
   protected write(row: ReadyRow, write: TurnWrite, now: Instant): TurnAnswer {
     const { wake } = row;
-    const at = this.recordedAt(write) ?? now;
+    const recordedAt = this.recordedAt(write);
+    const at = recordedAt ?? now;
     const { runId, generation } = write.lease;
     const journal = this.tables.journal(runId, generation);
     for (const entry of write.entries) this.keep(journal, entry, at);
+    this.takeMail(write);
     this.keepCalls(write, at);
+    this.endSubscriptions(write);
+    this.show(write, at, recordedAt !== null);
     const epoch = write.end === null ? null : this.end(row, write.end, now);
     return { kind: 'done', at, epoch, wake };
   }
@@ -103,11 +103,29 @@ export class MemoryStore extends MemoryClaims implements Store {
     if (!journal.has(entry.place)) journal.set(entry.place, { ...entry, at });
   }
 
+  /** What an entry took is out of the inbox (mail.ts, L2). */
+  protected takeMail({ lease, entries }: TurnWrite): void {
+    for (const { message } of entries) {
+      if (message !== null) this.tables.mail.takeMessage(lease.runId, message);
+    }
+  }
+
+  /** A call that is answered or withdrawn waits for no event. */
+  protected endSubscriptions({ lease: { runId, generation }, closed }: TurnWrite): void {
+    const { mail } = this.tables;
+    for (const place of closed) {
+      mail.deleteSubscription(mail.subscriptions.get(callKey({ id: runId, generation, place })));
+    }
+  }
+
   /** Pending calls: the last write of a place wins, and one that is closed in the same item is gone. */
   protected keepCalls({ lease, calls, closed }: TurnWrite, at: Instant): void {
     const pending = this.tables.calls(lease.runId, lease.generation);
-    for (const { delayMs, atMs, ...call } of calls) {
-      pending.set(call.place, { ...call, dueAt: atMs === null ? at + micros(delayMs ?? 0) : micros(atMs) });
+    for (const { delayMs, atMs, deadlineMs, ...call } of calls) {
+      const dueAt = atMs === null ? at + micros(delayMs ?? Infinity) : micros(atMs);
+      const deadlineAt = deadlineMs === null
+        ? pending.get(call.place)?.deadlineAt ?? null : at + micros(deadlineMs);
+      pending.set(call.place, { ...call, dueAt, deadlineAt });
     }
     for (const place of closed) pending.delete(place);
   }
@@ -115,27 +133,15 @@ export class MemoryStore extends MemoryClaims implements Store {
   /** What an item does to the run; the new epoch, if that is for its owner to know. */
   protected end(row: ReadyRow, end: TurnEnd, now: Instant): number | null {
     if (end.kind === 'rest') return this.rest(row, end, now);
-    if (end.kind === 'renew') this.renew(row, end, now);
-    else this.close(row, end, now);
-    return null;
-  }
-
-  /** Settles or parks: the run leaves the line. */
-  protected close(row: ReadyRow, end: Closing, now: Instant): void {
-    const run = this.tables.runOf(row.id);
-    run.version = row.version;
-    run.error = end.error;
-    run.settledEpoch = row.epoch;
-    if (end.kind === 'park') {
-      run.status = 'parked';
-      run.reason = end.reason;
+    if (end.kind === 'renew') {
+      this.renew(row, end, now);
+    } else if (end.kind === 'continue') {
+      this.goOn(row, end, now);
+      this.absolve(row);
     } else {
-      run.status = end.status;
-      run.output = end.output;
-      run.settledAt = now;
-      this.tables.calls(run.id, run.generation).clear();
+      this.close(row, end, now);
     }
-    this.tables.ready.delete(row.id);
+    return null;
   }
 
   /** Gives the run back to the line. */
@@ -144,7 +150,6 @@ export class MemoryStore extends MemoryClaims implements Store {
     row.restedFrom = row.epoch;
     row.epoch = this.nextEpoch(row.epoch, now);
     row.claim = null;
-    row.wake = false;
     this.absolve(row);
     return row.epoch;
   }
@@ -170,32 +175,22 @@ export class MemoryStore extends MemoryClaims implements Store {
     row.strikes = 0;
     row.soloStrikes = 0;
   }
-
-  // ---- reads ---------------------------------------------------------------------------------------------
-
-  /** Answers in the order in which they are delivered. */
-  protected inPlay(entries: RecordedEntry[]): RecordedEntry[] {
-    return entries.sort((one, other) => one.position - other.position);
-  }
-
-  protected record(run: RunRow, now: Instant): RunRecord {
-    const { id, workflow, generation, output, error, reason } = run;
-    return { id, workflow, status: this.statusOf(run, now), generation, output, error, reason };
-  }
-
-  /** Where a run stands, as shown to people: what is due is pending, whoever had it before. */
-  protected statusOf({ id, status }: RunRow, now: Instant): RunStatus {
-    if (status !== 'live') return status;
-    const row = this.tables.ready.get(id);
-    if (row === undefined || row.dueAt <= now) return 'pending';
-    if (row.claim !== null) return 'running';
-    return row.fresh ? 'pending' : 'waiting';
-  }
 }
 
-function* textsOf({ entries, calls, end }: TurnWrite): Iterable<string | null> {
+/** Entries alone leave the run where it is. */
+function changesRow({ calls, closed, end }: TurnWrite): boolean {
+  return end !== null || calls.length + closed.length > 0;
+}
+
+function* textsOf({ entries, calls, end, more }: TurnWrite): Iterable<string | null> {
   for (const { value, error } of entries) yield* [value.text, error];
-  for (const { error } of calls) yield error;
+  for (const { error, progress } of calls) yield* [error, progress?.text ?? null];
+  for (const { name, value } of more?.attributes ?? []) {
+    yield name;
+    if (typeof value === 'string') yield value;
+  }
+  for (const { value } of more?.chunks ?? []) yield value.text;
   if (end?.kind === 'settle') yield* [end.output.text, end.error];
   if (end?.kind === 'park') yield* [end.reason, end.error];
+  if (end?.kind === 'continue') yield end.input.text;
 }

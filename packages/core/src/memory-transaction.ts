@@ -1,19 +1,36 @@
-// A caller's transaction on the memory store: starts in it are seen at its commit, or never.
+// A caller's transaction on the memory store: what is written in it is seen at its commit, or never.
 import { WorkflowError } from './errors.js';
-import type { NewRows } from './memory-tables.js';
-import type { NewRun, StartAnswer, StartStore } from './store.js';
+import type { EmitAnswer, NewEvent, NewMessage, SendAnswer } from './mail.js';
+import type { Uncommitted } from './memory-tables.js';
+import type { Entry, Instant, Lease, NewRun, StartAnswer, StartStore } from './store.js';
 
-/** What the store does for a transaction; `pending` holds what it has inserted so far. */
+/** The store refuses a value. */
+export class ValueRefusedError extends Error {
+  override readonly name = 'ValueRefusedError';
+}
+
+/**
+ * What the store does for a transaction; `pending` holds what it has inserted so far. Null: a stranger's
+ * transaction holds an item, and it is to be asked again.
+ */
 export interface TransactionHost {
   readonly store: StartStore;
-  start(runs: readonly NewRun[], pending: Map<string, NewRows>): Promise<readonly StartAnswer[]>;
-  end(pending: ReadonlyMap<string, NewRows>, how: 'commit' | 'rollback'): void;
+  /** The way to the database. */
+  roundTrip(): Promise<void>;
+  start(runs: readonly NewRun[], pending: Uncommitted): readonly StartAnswer[];
+  send(messages: readonly NewMessage[], pending: Uncommitted): readonly SendAnswer[] | null;
+  emit(events: readonly NewEvent[], pending: Uncommitted): readonly EmitAnswer[] | null;
+  fence(lease: Lease, pending: Uncommitted): 'held' | 'busy' | 'lost';
+  record(lease: Lease, entry: Entry, pending: Uncommitted): { readonly at: Instant | null };
+  end(pending: Uncommitted, how: 'commit' | 'rollback'): void;
 }
 
 /** Made by `MemoryStore.begin()`. Its ids are busy for everybody else until it ends. */
 export class MemoryTransaction implements StartStore {
   readonly #host: TransactionHost;
-  readonly #pending = new Map<string, NewRows>();
+  readonly #pending: Uncommitted = {
+    runs: new Map(), messages: new Map(), events: new Map(), fenced: [], answers: [],
+  };
   #open = true;
 
   constructor(host: TransactionHost) {
@@ -30,17 +47,45 @@ export class MemoryTransaction implements StartStore {
     return this.#open;
   }
 
-  async startRuns(runs: readonly NewRun[]): Promise<readonly StartAnswer[]> {
-    this.#demandOpen();
-    return this.#host.start(runs, this.#pending);
+  startRuns(runs: readonly NewRun[]): Promise<readonly StartAnswer[]> {
+    return this.#serve((pending) => this.#host.start(runs, pending));
   }
 
-  /** Makes its starts visible. Throws NOT_A_TRANSACTION when it has ended. */
+  sendMessages(messages: readonly NewMessage[]): Promise<readonly SendAnswer[]> {
+    return this.#serve((pending) => this.#host.send(messages, pending));
+  }
+
+  emitEvents(events: readonly NewEvent[]): Promise<readonly EmitAnswer[]> {
+    return this.#serve((pending) => this.#host.emit(events, pending));
+  }
+
+  /** For a transactional step: keeps the run with its owner until this transaction ends. */
+  fence(lease: Lease): Promise<'held' | 'busy' | 'lost'> {
+    return this.#serve((pending) => this.#host.fence(lease, pending));
+  }
+
+  /** Records the answer of the step; null if there is one. Throws ValueRefusedError. */
+  async record(lease: Lease, entry: Entry): Promise<Instant | null> {
+    return (await this.#serve((pending) => this.#host.record(lease, entry, pending))).at;
+  }
+
+  async #serve<Answer>(serve: (pending: Uncommitted) => Answer | null): Promise<Answer> {
+    this.#demandOpen();
+    for (;;) {
+      await this.#host.roundTrip();
+      // What comes to the database after the end of its transaction has no effect, and holds nothing.
+      this.#demandOpen();
+      const answer = serve(this.#pending);
+      if (answer !== null) return answer;
+    }
+  }
+
+  /** Makes what it wrote visible. Throws NOT_A_TRANSACTION when it has ended. */
   commit(): void {
     this.#end('commit');
   }
 
-  /** Undoes its starts. Throws NOT_A_TRANSACTION when it has ended. */
+  /** Undoes what it wrote. Throws NOT_A_TRANSACTION when it has ended. */
   rollback(): void {
     this.#end('rollback');
   }

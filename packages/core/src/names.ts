@@ -13,11 +13,21 @@ export function checkName(name: unknown, what: string): asserts name is string {
   if (why !== null) throw new WorkflowError('INVALID_NAME', `Cannot use ${what}: ${why}.`);
 }
 
+/** Whether a text cannot be written in UTF-8 as it is. */
+export function hasHalfPair(text: string): boolean {
+  return unpaired.test(text);
+}
+
+/** Whether `checkName` would let a text pass. */
+export function isName(name: unknown): name is string {
+  return wrongWith(name) === null;
+}
+
 function wrongWith(name: unknown): string | null {
   if (typeof name !== 'string') return `it is of type ${typeof name}; give a text`;
   if (name.length === 0) return 'it is empty; give 1 to 191 characters';
   if (name.length > longestName) return `it has ${name.length} characters; 191 are the limit`;
   if (name.includes('\0')) return 'it contains a NUL character, which no database stores; leave it out';
-  if (unpaired.test(name)) return 'it contains half of a surrogate pair; give whole characters';
+  if (hasHalfPair(name)) return 'it contains half of a surrogate pair; give whole characters';
   return null;
 }

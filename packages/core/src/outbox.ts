@@ -4,7 +4,9 @@
 //   O2. A write that was taken is sent until it has an answer; it never changes on the way.
 //   O3. After a refusal everything goes alone, so that the value at fault can be named.
 //   O4. A write carries at most 8 million characters, or one entry; the rest rides in the next one.
-import type { Entry, Lease, NewPendingCall, TurnEnd, TurnWrite } from './store.js';
+//   O5. Marks of new code are no answers: they go before the next entries or calls, and wait for these; but
+//       what a transaction records goes another way, so they may be asked for.
+import type { Chunk, Entry, Lease, NewPendingCall, TurnEnd, TurnExtras, TurnWrite } from './store.js';
 
 const largestWrite = 8_000_000;
 
@@ -13,10 +15,17 @@ function entryLength({ value, error }: Entry): number {
 }
 
 /** Roughly how many characters a write carries: what a committer counts when it gathers a batch. */
-export function writeLength({ entries, end }: TurnWrite): number {
+export function writeLength({ entries, end, more }: TurnWrite): number {
   let length = end?.kind === 'settle' ? (end.output.text?.length ?? 0) + (end.error?.length ?? 0) : 0;
+  if (end?.kind === 'continue') length += end.input.text?.length ?? 0;
   for (const entry of entries) length += entryLength(entry);
+  for (const { value } of more?.chunks ?? []) length += value.text?.length ?? 0;
   return length;
+}
+
+/** Whether an entry answers a call, or says what befell the run. */
+export function isAnswer({ kind }: Entry): boolean {
+  return kind !== 'patch';
 }
 
 /** The writing side of one run. */
@@ -24,18 +33,27 @@ export class Outbox {
   #entries: Entry[] = [];
   #calls: NewPendingCall[] = [];
   #closed: string[] = [];
+  #attributes: Array<TurnExtras['attributes'][number]> = [];
+  #chunks: Chunk[] = [];
   #end: TurnEnd | null = null;
   #underWay: TurnWrite | null = null;
   #oneByOne = false;
+  #marks: Entry[] = [];
+  #marksWanted = false;
 
   /** Whether anything waits to be taken. */
   get waiting(): boolean {
-    return this.#end !== null || this.#entries.length + this.#calls.length + this.#closed.length > 0;
+    return this.#end !== null || this.#hasExtras || this.#marksWanted ||
+      this.#entries.length + this.#calls.length + this.#closed.length > 0;
   }
 
   /** Whether nothing waits and nothing is under way. */
   get idle(): boolean {
     return this.#underWay === null && !this.waiting;
+  }
+
+  get #hasExtras(): boolean {
+    return this.#attributes.length + this.#chunks.length > 0;
   }
 
   get underWay(): TurnWrite | null {
@@ -48,13 +66,36 @@ export class Outbox {
     return end !== null && end.kind !== 'renew';
   }
 
+  /** Whether what waits changes the row of the run, and so needs it alone. */
+  get changesRow(): boolean {
+    return this.#end !== null || this.#calls.length + this.#closed.length > 0;
+  }
+
+  /** The first position of what is not durable yet, Infinity if everything is. */
+  get firstPosition(): number {
+    const under = this.#underWay?.entries.find(isAnswer)?.position ?? Infinity;
+    return Math.min(under, this.#entries.find(isAnswer)?.position ?? Infinity);
+  }
+
   get hasEntries(): boolean {
-    return this.#entries.length > 0;
+    return this.#entries.some(isAnswer);
+  }
+
+  /** Whether a mark is not durable yet. */
+  get hasMarks(): boolean {
+    const isMark = (entry: Entry): boolean => !isAnswer(entry);
+    return this.#marks.length > 0 || this.#entries.some(isMark) ||
+      this.#underWay?.entries.some(isMark) === true;
+  }
+
+  /** Whether marks are to be written by themselves, and wait to be taken. */
+  get marksWanted(): boolean {
+    return this.#marksWanted;
   }
 
   /** Names of the calls whose answers are not durable yet. */
   get entryNames(): readonly string[] {
-    return [...this.#underWay?.entries ?? [], ...this.#entries].map((entry) => entry.name);
+    return [...this.#underWay?.entries ?? [], ...this.#entries].filter(isAnswer).map((entry) => entry.name);
   }
 
   /** Pending calls that wait to be taken. */
@@ -66,8 +107,34 @@ export class Outbox {
     this.#entries.push(entry);
   }
 
+  /** Entries that wait here leave these messages in the inbox; answers which of them were taken before. */
+  leave(messages: Iterable<string>): readonly string[] {
+    const left = new Set(messages);
+    this.#entries = this.#entries.map((entry) => (
+      entry.message !== null && left.delete(entry.message) ? { ...entry, message: null } : entry));
+    return [...left];
+  }
+
+  /** A mark of new code: it rides with what is recorded next. */
+  mark(mark: Entry): void {
+    this.#marks.push(mark);
+  }
+
+  /** Marks are not to wait for anything else (O5). */
+  wantMarks(): void {
+    this.#marksWanted = this.#marks.length > 0;
+  }
+
   call(call: NewPendingCall): void {
     this.#calls.push(call);
+  }
+
+  attributes(attributes: TurnExtras['attributes']): void {
+    this.#attributes.push(...attributes);
+  }
+
+  chunk(chunk: Chunk): void {
+    this.#chunks.push(chunk);
   }
 
   close(places: Iterable<string>): void {
@@ -86,16 +153,27 @@ export class Outbox {
   /** Takes what waits as one write, or null if there is nothing or one is under way (O1). */
   take(lease: Lease): TurnWrite | null {
     if (this.#underWay !== null || !this.waiting) return null;
+    this.#loadMarks();
     const fitting = this.#oneByOne ? Math.min(1, this.#entries.length) : this.#fittingEntries();
     if (fitting < this.#entries.length || (this.#oneByOne && fitting > 0)) {
-      this.#underWay = { lease, entries: this.#entries.splice(0, fitting), calls: [], closed: [], end: null };
+      const entries = this.#entries.splice(0, fitting);
+      this.#underWay = { lease, entries, calls: [], closed: [], end: null, more: null };
       return this.#underWay;
     }
     this.#underWay = {
       lease, entries: this.#entries, calls: this.#calls, closed: this.#closed, end: this.#end,
+      more: this.#hasExtras ? { attributes: this.#attributes, chunks: this.#chunks } : null,
     };
     this.#clear();
     return this.#underWay;
+  }
+
+  #loadMarks(): void {
+    if (!this.#marksWanted && this.#entries.length + this.#calls.length === 0) return;
+    this.#marksWanted = false;
+    if (this.#marks.length === 0) return;
+    this.#entries = [...this.#marks, ...this.#entries];
+    this.#marks = [];
   }
 
   // A thousand answers of a megabyte each are no statement that a server takes (O4).
@@ -112,6 +190,8 @@ export class Outbox {
     this.#entries = [];
     this.#calls = [];
     this.#closed = [];
+    this.#attributes = [];
+    this.#chunks = [];
     this.#end = null;
   }
 
@@ -134,6 +214,8 @@ export class Outbox {
     if (write === null) return refused;
     this.#entries = [...write.entries, ...this.#entries];
     this.#closed = [...write.closed, ...this.#closed];
+    this.#attributes = [...write.more?.attributes ?? [], ...this.#attributes];
+    this.#chunks = [...write.more?.chunks ?? [], ...this.#chunks];
     if (entriesOnly) return null;
     this.#calls = [...write.calls, ...this.#calls];
     if (write.end !== null) this.#end = write.end;
@@ -143,6 +225,8 @@ export class Outbox {
   /** Forgets everything: the lease is gone. */
   drop(): void {
     this.#clear();
+    this.#marks = [];
+    this.#marksWanted = false;
     this.#underWay = null;
   }
 }

@@ -37,7 +37,19 @@ export function partOf(runId: string): number {
 /** Where a run stands in line: `normal` runs, and `quarantine` for runs whose last owner vanished. */
 export type LaneKind = 'normal' | 'quarantine';
 
-/** What a worker must serve to own a run, hashed into one integer, so that claims read one narrow index. */
-export function laneOf(queue: string, workflow: string, version: string | null, kind: LaneKind): number {
-  return hash32(`${queue}\0${workflow}\0${version ?? ''}\0${kind}`) | 0;
+/** Priorities of runs, in the order in which claims look for them. 0 is the usual one. */
+export const priorities: readonly number[] = [2, 1, 0, -1, -2];
+
+/** What lane a run stands in: its queue, workflow, version, kind, and priority (0 if left out). */
+export type LaneKey = readonly [
+  queue: string, workflow: string, version: string | null, kind: LaneKind, priority?: number,
+];
+
+/**
+ * What a worker must serve to own a run, and how soon it does, hashed into one integer, so that claims read
+ * one narrow index. All priorities of a kind share one quarantine: that of 0.
+ */
+export function laneOf(...[queue, workflow, version, kind, priority = 0]: LaneKey): number {
+  const step = priority === 0 ? '' : `${priority > 0 ? '+' : ''}${priority}`;
+  return hash32(`${queue}\0${workflow}\0${version ?? ''}\0${kind}${step}`) | 0;
 }

@@ -3,10 +3,11 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { WorkflowError } from './errors.js';
 import { isThenable } from './is-thenable.js';
-import type { AttemptEnd } from './step.js';
+import type { AttemptEnd } from './step-info.js';
 import type { WorkflowDefinition } from './workflow.js';
 
-type Checked = AttemptEnd | Promise<AttemptEnd>;
+/** What a schema says: at once, or later. */
+export type Checked = AttemptEnd | Promise<AttemptEnd>;
 
 /**
  * Parses an input as the workflow's schema says; a failure is INPUT_INVALID with every issue and its path.
@@ -21,12 +22,14 @@ export async function checkOutput(definition: WorkflowDefinition, value: unknown
   return check(definition.output, value, { code: 'OUTPUT_INVALID', what });
 }
 
-interface About {
+/** How a failure is told. */
+export interface About {
   readonly code: string;
   readonly what: string;
 }
 
-function check(schema: StandardSchemaV1 | null, value: unknown, about: About): Checked {
+/** Parses a value; without a schema it stays as it is. */
+export function check(schema: StandardSchemaV1 | null, value: unknown, about: About): Checked {
   if (schema === null) return { ok: true, value };
   try {
     const result = schema['~standard'].validate(value);

@@ -1,5 +1,6 @@
 // Who is calling: the run or the step that the current code belongs to, by AsyncLocalStorage. Used to name
-// mistakes (a step inside a step, a client call inside a workflow), never to find a transaction.
+// mistakes (a step inside a step, a client call inside a workflow), never to find a transaction: it is passed
+// on by hand, and only compared here.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Fault } from './faults.js';
 
@@ -7,6 +8,8 @@ import type { Fault } from './faults.js';
 export interface Scope {
   readonly runId: string;
   readonly step: string | null;
+  /** What the function of a transactional step was handed: what is sent with it commits with the step. */
+  readonly transaction?: unknown;
   /** Parks the run: its code made a mistake that only the scope could tell. */
   mistake(fault: Fault): void;
 }

@@ -1,24 +1,43 @@
 // How a run ends in the database, once its code has: and what takes the place of a value that is refused
 // there.
 import { encode, encodeError, type Encoded } from './codec.js';
-import { PayloadError } from './errors.js';
-import type { AttemptEnd } from './step.js';
+import { PayloadError, RunParkedError } from './errors.js';
+import type { Fault } from './faults.js';
+import { toldIfLarge } from './large-values.js';
+import type { AttemptEnd } from './step-info.js';
 import { nothing, type TurnEnd, type TurnWrite } from './store.js';
 
-/** The settlement that an outcome of the workflow function leads to. */
-export function settlement(outcome: AttemptEnd): TurnEnd {
-  if (!outcome.ok) return failure(encodeError(outcome.error));
-  let output: Encoded;
-  try {
-    output = encode(outcome.value, 'the result of the workflow');
-  } catch (error) {
-    return failure(encodeError(error));
-  }
-  return { kind: 'settle', status: 'completed', output, error: null };
+/** How a run is parked for a mistake. */
+export function parking({ code, message, cause }: Fault, runId: string, workflow: string): TurnEnd {
+  const parked = new RunParkedError(code, `Run '${runId}' of workflow '${workflow}' is parked: ${message}.`,
+    { runId, cause });
+  return { kind: 'park', reason: code, error: encodeError(parked) };
 }
 
-function failure(error: string): TurnEnd {
-  return { kind: 'settle', status: 'failed', output: nothing, error };
+/** What a settlement says beside the outcome. */
+export interface Settling {
+  readonly runId: string;
+  /** The code gave way to a cancel. */
+  readonly cancelled: boolean;
+  /** Children, or a parent, are to hear of it. */
+  readonly tied: boolean;
+}
+
+/** The settlement that an outcome of the workflow function leads to. */
+export function settlement(outcome: AttemptEnd, { runId, cancelled, tied }: Settling): TurnEnd {
+  const failure = (error: unknown): TurnEnd => ({
+    kind: 'settle', status: cancelled ? 'cancelled' : 'failed', output: nothing, error: encodeError(error),
+    tied,
+  });
+  if (!outcome.ok) return failure(outcome.error);
+  let output: Encoded;
+  try {
+    const what = 'the result of the workflow';
+    output = toldIfLarge(encode(outcome.value, what), runId, what);
+  } catch (error) {
+    return failure(error);
+  }
+  return { kind: 'settle', status: 'completed', output, error: null, tied };
 }
 
 /** Stands where a refused value stood. Known by identity, so that nothing is replaced twice. */
@@ -40,7 +59,14 @@ export function replaceRefused(write: TurnWrite, why: string): TurnWrite | null 
     return { ...write, calls: calls.map((call) => ({ ...call, error: null })) };
   }
   if (end?.kind === 'settle' && end.output !== replaced) {
-    return { ...write, end: { kind: 'settle', status: 'failed', output: replaced, error: refusal(why) } };
+    const { tied } = end;
+    const error = refusal(why);
+    return { ...write, end: { kind: 'settle', status: 'failed', output: replaced, error, tied } };
+  }
+  if (end?.kind === 'continue') {
+    // What ties it has is known to the store; to say that it has some costs a look.
+    const error = refusal(why);
+    return { ...write, end: { kind: 'settle', status: 'failed', output: replaced, error, tied: true } };
   }
   if (end?.kind === 'park' && end.error !== plainPark) return { ...write, end: { ...end, error: plainPark } };
   return null;

@@ -1,107 +1,115 @@
-// Runs one attempt of a step body: its scope, its timeout, its abort signal, and how its end is told.
-import type { Call, Stop } from './call.js';
-import type { StepInfo, StepRequest } from './context.js';
-import type { Env } from './env.js';
+// Runs one attempt of a step body: its scope, its limits, its abort signal, and how its end is told.
+//
+//   W3. An attempt has one end. What passes a limit has failed at that moment; what its body does after that
+//       is not looked at.
+import type { Call } from './call.js';
+import type { Timer } from './env.js';
 import { StepTimeoutError } from './errors.js';
 import { publish } from './events.js';
-import type { Logger } from './logger.js';
-import type { Fault } from './faults.js';
 import { isThenable } from './is-thenable.js';
-import { runInScope, type Scope } from './scope.js';
+import type { StepRequest } from './requests.js';
+import { runInScope } from './scope.js';
+import { BodyInfo, type AttemptEnd, type AttemptHost, type AttemptWatch } from './step-info.js';
 
-/** How an attempt ended. */
-export type AttemptEnd =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: unknown };
-
-/** What an attempt needs of its run. */
-export interface AttemptHost {
-  readonly runId: string;
-  readonly generation: number;
-  readonly env: Env;
-  readonly log: Logger;
-  /** The body made a mistake that parks the run. */
-  mistake(fault: Fault): void;
-  /** Called once, unless the attempt was given up before. */
-  attemptEnded(call: Call, end: AttemptEnd, tookMs: number): void;
+/** Begins the next attempt of `call`; `leftMs` is what is left of the time for all attempts. */
+export function beginAttempt(host: AttemptHost, call: Call, { request, leftMs }: {
+  request: StepRequest; leftMs: number | null;
+}): void {
+  new Attempt(host, call, request).begin(leftMs);
 }
 
-/** Begins the next attempt of `call`. */
-export function beginAttempt(host: AttemptHost, call: Call, request: StepRequest): void {
-  const attempt = call.attempt + 1;
-  const stop = call.nextStop();
-  const mine = call.tries;
-  const began = host.env.monotonic();
-  const timer = request.timeoutMs === null ? null : host.env.after(request.timeoutMs, () => {
-    if (call.tries !== mine) return;
-    const late = new StepTimeoutError(request.name, request.timeoutMs ?? 0);
-    call.abort(late);
-    finish({ ok: false, error: late }, call.tries);
-  });
-  const finish = (end: AttemptEnd, tries: number): void => {
-    timer?.cancel();
-    if (call.tries !== tries) return;
-    const tookMs = host.env.monotonic() - began;
-    publish('perdure:step.ended', () => ({
-      runId: host.runId, step: call.name, attempt, tookMs, error: end.ok ? undefined : end.error,
-    }));
-    host.attemptEnded(call, end, tookMs);
-  };
-  publish('perdure:step.started', () => ({ runId: host.runId, step: call.name, attempt }));
-  call.state = 'running';
-  const info = new Attempt(host, call, stop);
-  let result: unknown;
-  try {
-    result = runInScope(scopeOf(host, call.name), () => {
-      const returned = request.body(info);
-      // A thenable of another kind may throw, or answer twice: a promise of ours stands between.
-      return isThenable(returned) ? Promise.resolve(returned) : returned;
+class Attempt extends BodyInfo {
+  readonly #request: StepRequest;
+  readonly #began: number;
+  #watch: AttemptWatch | null = null;
+  #limit: Timer | null = null;
+  #silence: Timer | null = null;
+
+  constructor(host: AttemptHost, call: Call, request: StepRequest) {
+    super(host, call);
+    this.#request = request;
+    this.#began = host.env.monotonic();
+  }
+
+  begin(leftMs: number | null): void {
+    const { runId } = this.host;
+    const { timeoutMs, totalTimeoutMs } = this.#request;
+    publish('perdure:step.started', () => ({ runId, step: this.name, attempt: this.attempt }));
+    this.call.state = 'running';
+    if (leftMs !== null && (timeoutMs === null || leftMs < timeoutMs)) {
+      this.#limit = this.#after(leftMs, () => new StepTimeoutError(this.name, totalTimeoutMs ?? 0, 'total'));
+    } else if (timeoutMs !== null) {
+      this.#limit = this.#after(timeoutMs, () => new StepTimeoutError(this.name, timeoutMs, 'attempt'));
+    }
+    this.hearBeat();
+    this.#run();
+  }
+
+  #after(ms: number, error: () => Error): Timer {
+    return this.host.env.after(ms, () => {
+      if (!this.runs) return;
+      const late = error();
+      this.call.abort(late);
+      this.#finish({ ok: false, error: late });
     });
-  } catch (error) {
-    finish({ ok: false, error }, mine);
-    return;
-  }
-  if (result instanceof Promise) {
-    result.then(
-      (value) => finish({ ok: true, value }, mine),
-      (error: unknown) => finish({ ok: false, error }, mine),
-    );
-  } else {
-    finish({ ok: true, value: result }, mine);
-  }
-}
-
-function scopeOf(host: AttemptHost, step: string): Scope {
-  return { runId: host.runId, step, mistake: (fault) => host.mistake(fault) };
-}
-
-/** What a body is given. Everything that costs is made when the body looks at it: most never do. */
-class Attempt implements StepInfo {
-  readonly attempt: number;
-  readonly #host: AttemptHost;
-  readonly #call: Call;
-  readonly #stop: Stop;
-
-  constructor(host: AttemptHost, call: Call, stop: Stop) {
-    this.#stop = stop;
-    this.#host = host;
-    this.#call = call;
-    this.attempt = call.attempt + 1;
   }
 
-  get name(): string {
-    return this.#call.name;
+  protected override hearBeat(): void {
+    const { heartbeatMs } = this.#request;
+    if (heartbeatMs === null) return;
+    this.#silence?.cancel();
+    this.#silence = this.#after(heartbeatMs, () => new StepTimeoutError(this.name, heartbeatMs, 'heartbeat'));
   }
 
-  get idempotencyKey(): string {
-    return `${this.#host.runId}:${this.#host.generation}:${this.#call.place}`;
+  #run(): void {
+    let result: unknown;
+    try {
+      result = runInScope(this.#scope, () => {
+        const returned = this.#body();
+        // A thenable of another kind may throw, or answer twice: a promise of ours stands between.
+        return isThenable(returned) ? Promise.resolve(returned) : returned;
+      });
+    } catch (error) {
+      this.#end({ ok: false, error });
+      return;
+    }
+    if (result instanceof Promise) {
+      result.then(
+        (value) => this.#end({ ok: true, value }),
+        (error: unknown) => this.#end({ ok: false, error }),
+      );
+    } else {
+      this.#end({ ok: true, value: result });
+    }
   }
 
-  get abortSignal(): AbortSignal {
-    return this.#stop.signal;
+  #body(): unknown {
+    this.#watch = this.host.watch(this.name, this.attempt);
+    return this.#watch === null ? this.#request.body(this) : this.#watch.run(() => this.#request.body(this));
   }
 
-  get log(): Logger {
-    return this.#host.log;
+  get #scope(): Parameters<typeof runInScope>[0] {
+    return { runId: this.host.runId, step: this.name, mistake: (fault) => this.host.mistake(fault) };
+  }
+
+  #end(end: AttemptEnd): void {
+    if (this.runs) this.#finish(end);
+    else this.#cancelTimers();
+  }
+
+  #finish(end: AttemptEnd): void {
+    this.#cancelTimers();
+    const tookMs = this.host.env.monotonic() - this.#began;
+    publish('perdure:step.ended', () => ({
+      runId: this.host.runId, step: this.name, attempt: this.attempt, tookMs,
+      error: end.ok ? undefined : end.error,
+    }));
+    this.#watch?.ended(end);
+    this.host.attemptEnded(this.call, end, tookMs);
+  }
+
+  #cancelTimers(): void {
+    this.#limit?.cancel();
+    this.#silence?.cancel();
   }
 }

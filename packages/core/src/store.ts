@@ -10,54 +10,19 @@
 //   P5. No policy crosses: retries, delays and outcomes arrive decided.
 //   P6. What the engine asks about is a column; what it only carries is text with a codec tag.
 import type { Encoded } from './codec.js';
+import type { Attributes, AttributeValue, Instant, Lease, NewRun } from './lease.js';
+import type { MailStore, SendStore } from './mail.js';
+import type { OperatorStore } from './operations.js';
+import type {
+  Chunk, Entry, NewPendingCall, RecordedCall, RecordedChunk, RecordedEntry, RunRecord, RunStatus,
+  StartAnswer, StreamHead,
+} from './records.js';
 
-/** Microseconds since 1970 by the database's clock (P1). */
-export type Instant = number;
-
-/** What `runs` stores; `pending`, `running` and `waiting` are derived for those that are `live`. */
-export type StoredStatus = 'live' | 'parked' | 'completed' | 'failed' | 'cancelled';
-
-/** Where a run stands, as shown to people. */
-export type RunStatus = 'pending' | 'running' | 'waiting' | 'parked' | 'completed' | 'failed' | 'cancelled';
-
-/** The lease that a run is born with. */
-export interface BirthLease {
-  readonly claimId: string;
-  readonly leaseMs: number;
-  /** The version that is stamped on the run. */
-  readonly version: string | null;
-}
-
-/** A run to be created. The id is its idempotency key: an existing run of that id is left as it is. */
-export interface NewRun {
-  readonly id: string;
-  readonly workflow: string;
-  readonly queue: string;
-  readonly input: Encoded;
-  /** Not claimed before this long after the start. */
-  readonly delayMs?: number | undefined;
-  /** Not claimed before this instant of the caller's (milliseconds since 1970). */
-  readonly startAtMs?: number | undefined;
-  /** Born leased to this process: the run begins as if it had just been claimed under `claimId`. */
-  readonly lease?: BirthLease | undefined;
-}
-
-/** Answer to one NewRun: what was created, or what stood there before. */
-export type StartAnswer =
-  | { readonly kind: 'created'; readonly epoch: number; readonly at: Instant }
-  | { readonly kind: 'exists'; readonly workflow: string }
-  /** A stranger's open transaction holds the same id; ask again. */
-  | { readonly kind: 'busy' }
-  /** The database refuses a value in it; nothing was written. */
-  | { readonly kind: 'refused'; readonly why: string };
-
-/** A run's identity in every table, and the ownership that a write relies on. */
-export interface Lease {
-  readonly runId: string;
-  readonly part: number;
-  readonly generation: number;
-  readonly epoch: number;
-}
+export type { Attributes, AttributeValue, BirthLease, Instant, Lease, NewRun } from './lease.js';
+export type {
+  CallKind, Chunk, Entry, NewPendingCall, PendingCall, RecordedCall, RecordedChunk, RecordedEntry, RunRecord,
+  RunStatus, StartAnswer, StoredStatus, StreamHead,
+} from './records.js';
 
 /** A kind of runs that a worker serves. `version` null: runs that no version was stamped on yet. */
 export interface Served {
@@ -90,8 +55,12 @@ export interface ClaimedRun {
    * The epoch before this claim: a run resting in memory may be continued only from the epoch its rest wrote.
    */
   readonly before: number;
-  /** Never claimed before: it has no journal and no calls. */
+  /** Never claimed before, and nothing came for it: it has no journal, no calls and no mail. */
   readonly fresh: boolean;
+  /** Whether others may wait for its end, or it has children: they hear of it from a carrier. */
+  readonly tied: boolean;
+  /** Never claimed before, whatever came for it. */
+  readonly first: boolean;
   readonly workflow: string;
   readonly version: string | null;
   readonly queue: string;
@@ -101,6 +70,9 @@ export interface ClaimedRun {
   /** Claims in a row that ended by lease expiry, and how many of these were in quarantine. */
   readonly strikes: number;
   readonly soloStrikes: number;
+  /** Longest time from its first claim to its end, or null. */
+  readonly timeoutMs: number | null;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Answer to a claim. */
@@ -113,64 +85,37 @@ export interface ClaimAnswer {
   readonly nextDueAt: Instant | null;
 }
 
-/** What kind of call an entry answers. */
-export type CallKind = 'step' | 'sleep';
-
-/** One recorded answer. */
-export interface Entry {
-  readonly place: string;
-  readonly position: number;
-  readonly kind: CallKind;
-  readonly name: string;
-  /** `value` when the call was answered with a value, `error` when it failed. */
-  readonly value: Encoded;
-  readonly error: string | null;
-  readonly attempt: number;
-  /** How long the answering attempt took. */
-  readonly tookMs: number;
-}
-
-/** A recorded answer as read back: `at` is when the database recorded it. */
-export interface RecordedEntry extends Entry {
-  readonly at: Instant;
-}
-
-/**
- * A call that outlives its turn: written when the run first rests on it, changed by attempts, gone when
- * answered.
- */
-export interface PendingCall {
-  readonly place: string;
-  readonly kind: CallKind;
-  readonly name: string;
-  /** Attempts that failed so far; the next one is this plus one. */
-  readonly attempt: number;
-  /** The error of the last attempt, encoded. */
-  readonly error: string | null;
-}
-
-/** A pending call to write. It is due after `delayMs`, or at the caller's instant `atMs`. */
-export interface NewPendingCall extends PendingCall {
-  readonly delayMs: number | null;
-  readonly atMs: number | null;
-}
-
-/** A pending call as read back. */
-export interface RecordedCall extends PendingCall {
-  readonly dueAt: Instant;
+/** Which chunks to read: at most `limit`, from number `from` on. */
+export interface ChunkRange {
+  readonly runId: string;
+  /** The present one if left out. */
+  readonly generation?: number | undefined;
+  readonly stream: string;
+  readonly from: number;
+  readonly limit: number;
 }
 
 /** Everything that a run has recorded in its present generation. */
 export interface History {
   readonly entries: readonly RecordedEntry[];
   readonly calls: readonly RecordedCall[];
+  readonly streams: readonly StreamHead[];
 }
 
 /** What a turn's write does to the run beside recording. */
 export type TurnEnd =
   | { readonly kind: 'settle'; readonly status: 'completed' | 'failed' | 'cancelled';
-      readonly output: Encoded; readonly error: string | null }
+      readonly output: Encoded; readonly error: string | null;
+      /** The run started or watched children: they, or it, are to hear of its end. */
+      readonly tied: boolean }
   | { readonly kind: 'park'; readonly reason: string; readonly error: string }
+  /**
+   * Begins the next generation with another input, without a version, due at once. Mail stays in the inbox;
+   * pending calls of this generation go. As of a rest, the epoch it writes is later. `returned`: signals,
+   * and a cancel, that entries before this write took and that no code has seen; they lie in the inbox again,
+   * where they stood.
+   */
+  | { readonly kind: 'continue'; readonly input: Encoded; readonly returned?: readonly string[] | undefined }
   /**
    * Gives the lease back; due again after `wakeInMs` or at `wakeAt`, whichever is first; never, if both are
    * null.
@@ -187,9 +132,19 @@ export interface TurnWrite {
   readonly lease: Lease;
   readonly entries: readonly Entry[];
   readonly calls: readonly NewPendingCall[];
-  /** Places whose pending call is answered or withdrawn: their rows go. */
+  /** Places whose pending call is answered or withdrawn: their rows go, and their subscriptions. */
   readonly closed: readonly string[];
   readonly end: TurnEnd | null;
+  /** What most writes do not have. */
+  readonly more: TurnExtras | null;
+}
+
+/** What a run shows to the outside, written with its answers. */
+export interface TurnExtras {
+  /** Attributes to set; null deletes one. Of two of a name the later holds. */
+  readonly attributes: ReadonlyArray<{ readonly name: string; readonly value: AttributeValue | null }>;
+  /** Chunks to append; one that is there is an earlier sending of the same. */
+  readonly chunks: readonly Chunk[];
 }
 
 /** Answer to one TurnWrite. */
@@ -209,21 +164,44 @@ export type TurnAnswer =
   /** The database refuses a value in it; nothing was written. */
   | { readonly kind: 'refused'; readonly why: string };
 
-/** A run as clients see it. */
-export interface RunRecord {
+/** What runs are looked for by; all that is given must hold. */
+export interface RunQuery {
+  /** The run of this id alone. */
+  readonly id?: string | undefined;
+  readonly workflow: string | null;
+  readonly status: readonly RunStatus[] | null;
+  readonly attributes: Attributes;
+  readonly queue?: string | undefined;
+  readonly version?: string | undefined;
+  /** Reason code of parked runs. */
+  readonly reason?: string | undefined;
+  /** Children that this run started. */
+  readonly parent?: string | undefined;
+  /** Created at or after, and before, these instants of the caller's (milliseconds since 1970). */
+  readonly createdFromMs?: number | undefined;
+  readonly createdToMs?: number | undefined;
+  /** Runs whose ids come after this one; null from the beginning. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+/** A run as lists show it. */
+export interface RunListed {
   readonly id: string;
   readonly workflow: string;
-  readonly status: RunStatus;
+  readonly queue: string;
+  readonly version: string | null;
   readonly generation: number;
-  readonly output: Encoded;
-  /** The encoded error of a failed, cancelled or parked run. */
-  readonly error: string | null;
   /** Reason code of a parked run. */
   readonly reason: string | null;
+  readonly status: RunStatus;
+  readonly createdAt: Instant;
+  readonly settledAt: Instant | null;
+  readonly attributes: Attributes;
 }
 
 /** The verbs that run inside a caller's transaction as well as on the engine's own connections. */
-export interface StartStore {
+export interface StartStore extends SendStore {
   /** Creates runs; one answer each, in order. Inside a caller's transaction errors pass through unchanged. */
   startRuns(runs: readonly NewRun[]): Promise<readonly StartAnswer[]>;
 }
@@ -232,9 +210,13 @@ export interface StartStore {
  * The port. Implementations throw DatabaseUnavailableError when an answer is not known, and only then; the
  * caller sends the same again (P3).
  */
-export interface Store extends StartStore {
+export interface Store extends StartStore, MailStore, OperatorStore {
   /** The runs of these ids that exist, in any order. */
   readRuns(ids: readonly string[]): Promise<readonly RunRecord[]>;
+  /** Runs in the order of their ids. */
+  queryRuns(query: RunQuery): Promise<readonly RunListed[]>;
+  /** Chunks of a stream of one generation of a run, in order. */
+  readChunks(range: ChunkRange): Promise<readonly RecordedChunk[]>;
   /** Makes due runs ours: the oldest of each kind first, and no kind always before the others. */
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
   /** Runs that an earlier claim under this id made ours although its answer was lost. */

@@ -123,7 +123,7 @@ export const brokenClaims: readonly BrokenStore[] = [
     breaks: 'every claim is fresh',
     Store: class extends MemoryStore {
       protected override claimed(...[row, { before }]: Parameters<MemoryStore['claimed']>) {
-        return super.claimed(row, { before, fresh: true });
+        return super.claimed(row, { before, fresh: true, first: true });
       }
     },
     noticed: [
@@ -135,7 +135,7 @@ export const brokenClaims: readonly BrokenStore[] = [
     breaks: 'no claim is fresh',
     Store: class extends MemoryStore {
       protected override claimed(...[row, { before }]: Parameters<MemoryStore['claimed']>) {
-        return super.claimed(row, { before, fresh: false });
+        return super.claimed(row, { before, fresh: false, first: false });
       }
     },
     noticed: ['claim: only the first one is fresh', 'reads: a deleted run'],
@@ -153,8 +153,8 @@ export const brokenClaims: readonly BrokenStore[] = [
   {
     breaks: 'the epoch before a claim is the one after it',
     Store: class extends MemoryStore {
-      protected override claimed(...[row, { fresh }]: Parameters<MemoryStore['claimed']>) {
-        return super.claimed(row, { before: row.epoch, fresh });
+      protected override claimed(...[row, history]: Parameters<MemoryStore['claimed']>) {
+        return super.claimed(row, { ...history, before: row.epoch });
       }
     },
     noticed: [

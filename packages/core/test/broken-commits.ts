@@ -13,7 +13,8 @@ export const brokenCommits: readonly BrokenStore[] = [
     noticed: [
       'fence: after a lease is lost', 'fence: a run that rested', 'fence: a lost lease closes no call',
       'fence: a batch of 1,000', 'fence: items of a batch', 'fence: at the end of a lease, claim',
-      'reissue: a rest sent again does not touch',
+      'reissue: a rest sent again does not touch', 'send: a lost lease', 'mail: a lost lease',
+      'events: after a lease', 'children: after a lease',
     ],
   },
   {
@@ -183,7 +184,9 @@ export const brokenCommits: readonly BrokenStore[] = [
     },
     noticed: [
       'entries: an item with a value', 'entries: an item with a NUL', 'fence: items of a batch',
-      'start: a value that the database refuses',
+      'start: a value that the database refuses', 'mail: a value that the database refuses',
+      'events: a value that the database refuses', 'children: a value that the database refuses',
+      'mail: a write that is refused', 'calls: what an attempt told',
     ],
   },
   {

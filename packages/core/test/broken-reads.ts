@@ -10,7 +10,7 @@ export const brokenReads: readonly BrokenStore[] = [
         return entries;
       }
     },
-    noticed: ['reads: entries come in the order'],
+    noticed: ['reads: entries come in the order', 'record: it comes in the order'],
   },
   {
     breaks: 'histories come in any order',

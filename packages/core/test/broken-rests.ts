@@ -58,14 +58,9 @@ export const brokenRests: readonly BrokenStore[] = [
   {
     breaks: 'a wake is honoured for ever',
     Store: class extends MemoryStore {
-      protected override rest(...[row, end, now]: Parameters<MemoryStore['rest']>) {
-        const { wake } = row;
-        const epoch = super.rest(row, end, now);
-        row.wake = wake;
-        return epoch;
-      }
+      protected override hear() {}
     },
-    noticed: ['wake: one that was honoured'],
+    noticed: ['wake: one that was honoured', 'continue: a wake that met'],
   },
   {
     breaks: 'a renewal swallows the wake',

@@ -1,5 +1,5 @@
 // Stores that break what starts and batches promise.
-import { MemoryStore, MemoryTransaction } from '@perdure/core/engine';
+import { MemoryStore } from '@perdure/core/engine';
 import type { BrokenStore } from './broken-store.js';
 
 export const brokenStarts: readonly BrokenStore[] = [
@@ -101,7 +101,7 @@ export const brokenStarts: readonly BrokenStore[] = [
         return super.inBatch(items.slice(0, 500), serve);
       }
     },
-    noticed: ['start: a batch of 1,000', 'fence: a batch of 1,000'],
+    noticed: ['start: a batch of 1,000', 'fence: a batch of 1,000', 'delete: 1,000'],
   },
   {
     breaks: 'the epoch of a new run starts at one',
@@ -110,7 +110,7 @@ export const brokenStarts: readonly BrokenStore[] = [
         return previous + 1;
       }
     },
-    noticed: ['fence: an id that is deleted'],
+    noticed: ['fence: an id that is deleted', 'delete: epochs do not'],
   },
   {
     breaks: 'the epoch stays',
@@ -142,7 +142,7 @@ export const brokenStarts: readonly BrokenStore[] = [
         return false;
       }
     },
-    noticed: ['locks: a start of an id', 'transaction: an id that it started'],
+    noticed: ['locks: a start of an id', 'transaction: an id that it started', 'fork: an id that a stranger'],
   },
   {
     breaks: "strangers' locks are not seen",
@@ -152,8 +152,11 @@ export const brokenStarts: readonly BrokenStore[] = [
       }
     },
     noticed: [
-      'locks: a write to a run', 'locks: other items', 'locks: a claim passes by',
-      'locks: a run whose lease', 'fence: items of a batch',
+      'locks: a write to a run', 'locks: other items', 'locks: a claim passes by', 'locks: a run whose lease',
+      'fence: items of a batch', 'send: a run that a stranger holds', 'carry: a run that a stranger holds',
+      'children: a parent that a stranger holds', 'events: a run that a stranger holds',
+      'closing: a child that a stranger holds', 'terminate: a run that a stranger',
+      'continue: while a stranger',
     ],
   },
   {
@@ -179,13 +182,17 @@ export const brokenStarts: readonly BrokenStore[] = [
     breaks: 'transactions are not there: starts are seen at once',
     Store: class extends MemoryStore {
       override begin() {
-        const start: MemoryStore['startRuns'] = (runs) => this.startRuns(runs);
-        return new MemoryTransaction({ store: this, start, end: () => undefined });
+        return Object.assign(super.begin(), {
+          startRuns: this.startRuns.bind(this),
+          sendMessages: this.sendMessages.bind(this),
+          emitEvents: this.emitEvents.bind(this),
+        });
       }
     },
     noticed: [
       'transaction: a start is seen at', 'transaction: a start is gone',
-      'transaction: an id that it started',
+      'transaction: an id that it started', 'transaction: a message is seen',
+      'transaction: a message is gone', 'transaction: an event is seen',
     ],
   },
   {
@@ -195,7 +202,7 @@ export const brokenStarts: readonly BrokenStore[] = [
         return this.tables.runs.get(id);
       }
     },
-    noticed: ['transaction: its own starts'],
+    noticed: ['transaction: its own starts', 'transaction: a run that it started takes'],
   },
   {
     breaks: 'deletion leaves the journal',
@@ -205,6 +212,9 @@ export const brokenStarts: readonly BrokenStore[] = [
         this.tables.ready.delete(runId);
       }
     },
-    noticed: ['reads: a deleted run leaves nothing'],
+    noticed: [
+      'reads: a deleted run leaves nothing', 'mail: a deleted run', 'attributes: they outlive',
+      'streams: they outlive', 'events: a deleted run', 'delete: nothing is left',
+    ],
   },
 ];

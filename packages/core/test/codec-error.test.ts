@@ -36,12 +36,14 @@ describe('what was thrown comes back', () => {
   test('code and own plain members; what cannot be stored is left out', () => {
     const error = Object.assign(new Error('http'), {
       code: 'E_HTTP', status: 402, details: { tries: [1, 2], from: null }, socket: process.stdout,
-      retry: () => 1,
-      when: new Date(), big: 'x'.repeat(100_000),
+      retry: () => 1, order: new (class Order {})(),
+      when: new Date(5), seen: new Map([[1n, new Set([NaN])]]), big: 'x'.repeat(100_000),
+      bytes: Buffer.alloc(50_000), many: Array.from({ length: 50_000 }, () => ({ at: new Date(0) })),
     });
     const copy = copyOf(error);
     expect(Object.entries(copy)).toEqual([['code', 'E_HTTP'], ['status', 402],
-      ['details', { tries: [1, 2], from: null }]]);
+      ['details', { tries: [1, 2], from: null }], ['when', new Date(5)],
+      ['seen', new Map([[1n, new Set([NaN])]])]]);
     const inherited = new (class extends Error { get code(): string { return 'E_GET'; } })('x');
     expect(copyOf(inherited)).toMatchObject({ code: 'E_GET' });
   });
@@ -53,6 +55,10 @@ describe('what was thrown comes back', () => {
     expect(Object.keys(copy)).toEqual([]);
     expect(copyOf(new Error('x', { cause: 'text' })).cause).toBe('text');
     expect(copyOf(new Error('x', { cause: null })).cause).toBeNull();
+    expect(copyOf(new Error('x', { cause: new Date(7) })).cause).toEqual(new Date(7));
+    expect(copyOf(new AggregateError([5n, -0, new URL('http://a/')])).cause).toBeUndefined();
+    const { errors } = copyOf(new AggregateError([5n, -0, new URL('http://a/')])) as AggregateError;
+    expect(errors).toEqual([5n, -0, new URL('http://a/')]);
     expect(copyOf(new Error('x', { cause: () => 1 })).cause).toBeInstanceOf(Error);
     expect('cause' in copyOf(new Error('x'))).toBe(false);
   });
@@ -94,7 +100,8 @@ describe('what was thrown comes back', () => {
     [Symbol('s'), 'The symbol Symbol(s) was thrown: it is no Error', undefined],
     [() => 1, 'A function was thrown: it is no Error', undefined],
     [{ status: 402 }, 'An object was thrown: it is no Error', { status: 402 }],
-    [new Map(), 'An object was thrown: it is no Error', undefined],
+    [new Map([[1n, new Date(2)]]), 'An object was thrown: it is no Error', new Map([[1n, new Date(2)]])],
+    [new WeakMap(), 'An object was thrown: it is no Error', undefined],
   ];
   for (const [thrown, message, cause] of others) {
     test(`what is no Error: ${message}`, () => {
@@ -189,7 +196,10 @@ describe('decodeError never throws: a broken text gives the error that says so',
     '{"class":"__proto__"}',
     '{"message":5}', '{"message":"x","errors":5}', '{"message":"x","errors":[5]}',
     '{"message":"x","cause":5}',
-    '{"message":"x","cause":null}', `${'{"message":"x","cause":'.repeat(9)}{"message":"y"}${'}'.repeat(9)}`,
+    '{"message":"x","cause":null}', '{"message":"x","more":{"json":1,"meta":{"v":2}}}',
+    '{"message":"x","cause":{"rich":5}}', '{"message":"x","errors":[{"rich":null}]}',
+    '{"message":"x","instance":{"json":1}}',
+    `${'{"message":"x","cause":'.repeat(9)}{"message":"y"}${'}'.repeat(9)}`,
     `${'{"message":"x","cause":'.repeat(100_000)}{}${'}'.repeat(100_000)}`,
   ];
   for (const text of texts) {

@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { PayloadError } from '@perdure/core';
-import { decode, decodeError, encode, encodeError, type Encoded } from '@perdure/core/engine';
+import { PayloadError, storable } from '@perdure/core';
+import { decode, decodeError, encode, encodeError, readError, type Encoded } from '@perdure/core/engine';
 import { shapeOf } from './codec-shape.js';
+
+/** Set PERDURE_FUZZ to a number to look that many times longer. */
+const effort = Number(process.env['PERDURE_FUZZ'] ?? 1);
 
 const units = fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 6 })
   .map((codes) => String.fromCharCode(...codes));
@@ -15,6 +18,15 @@ const plainPrimitive = fc.oneof(text, fc.boolean(), fc.constant(null), fc.intege
   fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0));
 const primitive = fc.oneof(plainPrimitive, fc.bigInt(), fc.double(),
   fc.constantFrom(undefined, -0, Number.NaN, Infinity, -Infinity, 5n));
+
+/** A registered class, which can hold anything. */
+class Holder {
+  constructor(readonly content: unknown[]) {}
+}
+
+storable(Holder, {
+  name: 'holder', toData: ({ content }) => content, fromData: (content) => new Holder(content),
+});
 
 const bytes = fc.uint8Array({ maxLength: 40 });
 const views: ReadonlyArray<new (buffer: ArrayBuffer) => object> = [
@@ -63,7 +75,8 @@ const tree: fc.Arbitrary<unknown> = fc.letrec((tie) => {
       fc.array(value, { maxLength: 4 }).map((all) => new Set(all)),
       entries.map((all) => objectOf(all, Object.create(null) as object)),
       fc.tuple(entries, fc.tuple(text, value), fc.nat()).map((all) => errorOf(...all)),
-      fc.array(value, { maxLength: 3 }).map((all) => new AggregateError(all, 'many'))),
+      fc.array(value, { maxLength: 3 }).map((all) => new AggregateError(all, 'many')),
+      fc.array(value, { maxLength: 3 }).map((all) => new Holder(all))),
   };
 }).value;
 
@@ -83,13 +96,13 @@ interface Joint {
 
 const newObject: ReadonlyArray<() => object> = [
   () => ({}), () => [], () => new Map(), () => new Set(), () => Object.create(null) as object,
-  () => new Error('e'),
+  () => new Error('e'), () => new Holder([]),
 ];
 
-/** Values in which objects refer to each other in any way, also in circles. */
-const graph: fc.Arbitrary<unknown> = fc.array(fc.record<Joint>({
-  kind: fc.nat({ max: newObject.length - 1 }), to: fc.array(fc.nat(), { maxLength: 4 }), key,
-  own: fc.oneof(primitive, leaf),
+/** Values in which objects refer to each other in any way, also in circles: with `kinds` of objects. */
+const graphOf = (kinds: number): fc.Arbitrary<unknown> => fc.array(fc.record<Joint>({
+  kind: fc.nat({ max: kinds - 1 }), to: fc.array(fc.nat(), { maxLength: 4 }), key,
+  own: fc.oneof(primitive, leaf, primitive.map((value) => new Holder([value]))),
 }), { minLength: 1, maxLength: 8 }).map((joints) => {
   const objects = joints.map(({ kind }) => newObject[kind]!());
   for (const [place, { to, key: name, own }] of joints.entries()) {
@@ -101,11 +114,33 @@ const graph: fc.Arbitrary<unknown> = fc.array(fc.record<Joint>({
   return objects[0];
 });
 
+const graph = graphOf(newObject.length - 1);
+
 function join(object: object, name: string, value: unknown): void {
   if (Array.isArray(object)) object.push(value);
+  else if (object instanceof Holder) object.content.push(value);
   else if (object instanceof Map) object.set(value, name).set(name, value);
   else if (object instanceof Set) object.add(value);
   else if (!(object instanceof Error && standard.includes(name))) setMember(object, name, value);
+}
+
+/** Every object that is reached from `start`, with it. */
+function reached(start: unknown): Set<object> {
+  const found = new Set<object>();
+  const open = [start];
+  while (open.length > 0) {
+    const object = open.pop();
+    if (typeof object !== 'object' || object === null || found.has(object)) continue;
+    found.add(object);
+    if (object instanceof Map) open.push(...[...object].flat());
+    else if (object instanceof Set) open.push(...object);
+    else if (!ArrayBuffer.isView(object)) open.push(...Object.values(object));
+  }
+  return found;
+}
+
+function holders(value: unknown): Holder[] {
+  return [...reached(value)].filter((object): object is Holder => object instanceof Holder);
 }
 
 function checkRoundTrip(value: unknown): Encoded {
@@ -130,6 +165,18 @@ describe('what is written is what is read', () => {
 
   test('objects that share others, or contain themselves', () => {
     fc.assert(fc.property(graph, (value) => void checkRoundTrip(value)), { numRuns: 2_000 });
+  });
+
+  test('and instances, unless one is part of its own data: then it is refused', () => {
+    let refused = 0;
+    fc.assert(fc.property(graphOf(newObject.length), (value) => {
+      if (!holders(value).some((holder) => reached(holder.content).has(holder))) checkRoundTrip(value);
+      else {
+        refused += 1;
+        expect(() => encode(value, 'it')).toThrow('is part of its own data');
+      }
+    }), { numRuns: 2_000 });
+    expect(refused).toBeGreaterThan(100);
   });
 
   test('also when it is stored a second time', () => {
@@ -202,6 +249,7 @@ const edit = fc.record<Edit>({
     fc.constantFrom('"', '{', '}', '[', ']', ',', ':', '\\', 'null', '-1', '1e9',
     '4294967294', '"__proto__"', '__proto__', 'constructor.prototype', 'toString', '["custom","Error"]',
     '["undefined"]',
+    '"Instance"', '"holder"', '["Instance","holder",[1]]',
     '"referentialEqualities":{"":["a"]}', 'bigint', 'table', 'leaf', 'bare', 'set', 'map', 'Date', 'URL',
     '[0]', '[1]')),
 });
@@ -234,7 +282,7 @@ describe('no text makes reading fail without a type, or reaches the built-in cla
         refused += 1;
       }
       expect(Reflect.ownKeys(Object.prototype)).toHaveLength(12);
-    }), { numRuns: 5_000 });
+    }), { numRuns: 5_000 * effort });
     expect(refused).toBeGreaterThan(1_000);
     expect(world()).toBe(before);
   });
@@ -245,7 +293,13 @@ describe('no text makes reading fail without a type, or reaches the built-in cla
         edits)));
     fc.assert(fc.property(fc.oneof(brokenText, written), (broken) => {
       expect(decodeError(broken)).toBeInstanceOf(Error);
-    }), { numRuns: 3_000 });
+      try {
+        readError(broken);
+      } catch (error) {
+        expect(error).toBeInstanceOf(PayloadError);
+        expect((error as PayloadError).code).toBe('VALUE_UNREADABLE');
+      }
+    }), { numRuns: 3_000 * effort });
     expect(world()).toBe(before);
   });
 });

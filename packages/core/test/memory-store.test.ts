@@ -1,5 +1,7 @@
 // The memory store keeps every promise of the port, also where its batches come apart.
-import { MemoryStore, partOf, storeCases, type NewRun, type StartAnswer } from '@perdure/core/engine';
+import {
+  childBox, MemoryStore, partOf, storeCases, type NewRun, type StartAnswer,
+} from '@perdure/core/engine';
 import { DatabaseUnavailableError } from '@perdure/core';
 import { describe, expect, test } from 'vitest';
 import { memoryWorld } from './memory-world.js';
@@ -26,9 +28,10 @@ test('the names of the cases are all different', () => {
 
 describe('a batch that comes apart', () => {
   const settle = (id: string, epoch: number) => ({
-    lease: { runId: id, part: partOf(id), generation: 1, epoch }, entries: [], calls: [], closed: [],
+    lease: { runId: id, part: partOf(id), generation: 1, epoch },
+    entries: [], calls: [], closed: [], more: null,
     end: {
-      kind: 'settle' as const, status: 'completed' as const, error: null,
+      kind: 'settle' as const, status: 'completed' as const, error: null, tied: false,
       output: { codec: 'json' as const, text: id },
     },
   });
@@ -62,6 +65,28 @@ describe('a batch that comes apart', () => {
       .toBe(50);
   });
 
+  test('answers a parent once for each of its children, however often it is sent', async () => {
+    const store = new MemoryStore({ shuffle: { failures: 0.05 } });
+    const served = { queue: 'default', workflow: 'greet', version: null, stamp: null };
+    const wish = { limit: 100, suspects: false, leaseMs: 60_000, sweep: false, served: [served] };
+    await store.startRuns([run('parent')]);
+    const [parent] = (await store.claim({ ...wish, claimId: 'p' })).runs;
+    const ids = Array.from({ length: 40 }, (_, index) => `child-${index}`);
+    const children = ids.map((id) => ({
+      lease: parent!.lease, place: id, childId: id, run: run(id), parentClose: 'default' as const,
+      watch: true,
+    }));
+    const tied = await insist(() => store.tieChildren(children));
+    expect(tied.answer.map(({ kind }) => kind)).toEqual(ids.map(() => 'tied'));
+    const { runs } = await store.claim({ ...wish, claimId: 'c' });
+    await insist(() => store.commit(runs.map(({ lease }) => settle(lease.runId, lease.epoch))));
+    const carry = () => insist(() => store.carry({ limit: 7, terminated: '' }));
+    while ((await carry()).answer.more);
+    const boxes = [{ kind: 'child' as const, name: null }];
+    const [mail] = await store.readMail([{ lease: parent!.lease, boxes }]);
+    expect(mail!.messages.map(({ name }) => name).sort()).toEqual(ids.map((id) => childBox(1, id)).sort());
+  });
+
   test('keeps what was served before it broke off', async () => {
     const store = new MemoryStore({ shuffle: { failures: 1 } });
     await expect(store.startRuns([run('a'), run('b'), run('c')])).rejects.toThrow(DatabaseUnavailableError);
@@ -90,6 +115,22 @@ describe('a transaction of the memory store', () => {
     await expect(transaction.startRuns([run('a')])).rejects.toMatchObject({ code: 'NOT_A_TRANSACTION' });
     expect(() => transaction.rollback()).toThrow(/has ended/);
   });
+});
+
+test('a worker that was not seen for an hour is forgotten', async () => {
+  let now = 2e15;
+  const store = new MemoryStore({ now: () => now });
+  const worker = (id: string) => ({ id, host: 'h', pid: 1, concurrency: 1, serves: [], definitions: [] });
+  await store.registerWorker(worker('gone'));
+  await store.registerWorker(worker('there'));
+  now += 3_599e6;
+  expect(await store.seeWorker('there')).toBe(true);
+  expect((await store.readWorkers()).map(({ id }) => id)).toEqual(['gone', 'there']);
+  now += 2e6;
+  expect((await store.readWorkers()).map(({ id }) => id)).toEqual(['there']);
+  expect(await store.seeWorker('gone')).toBe(false);
+  await store.registerWorker(worker('gone'));
+  expect(await store.seeWorker('gone')).toBe(true);
 });
 
 test('its clock never goes back and never stands', async () => {

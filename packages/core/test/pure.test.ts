@@ -17,6 +17,9 @@ describe('part and lane are part of the data format and never change', () => {
   test('of what a worker serves', () => {
     expect(laneOf('default', 'hello', null, 'normal')).toBe(1445917439);
     expect(laneOf('default', 'hello', 'v1', 'quarantine')).toBe(367859840);
+    expect(laneOf('default', 'hello', null, 'normal', 0)).toBe(1445917439);
+    expect([2, 1, -1, -2].map((priority) => laneOf('default', 'hello', 'v1', 'normal', priority)))
+      .toEqual([1446628998, 1463405931, -885748748, -835417267]);
   });
 
   test('parts are even', () => {

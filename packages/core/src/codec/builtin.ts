@@ -13,10 +13,13 @@ export interface ViewClass {
   new (buffer: ArrayBuffer): object;
 }
 
+// Newer versions of Node have it.
+const { Float16Array } = globalThis as { Float16Array?: ViewClass };
+
 /** The typed arrays and DataView. */
 export const viewClasses: readonly ViewClass[] = [
   Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array,
-  Float64Array, BigInt64Array, BigUint64Array, DataView,
+  Float64Array, BigInt64Array, BigUint64Array, DataView, ...Float16Array === undefined ? [] : [Float16Array],
 ];
 
 // The internal slots behind a prototype: an object may have the prototype of a Map without being one.
@@ -40,6 +43,11 @@ const home: ReadonlyMap<object, string> = new Map<object, string>([
   ...viewClasses.map((view) => [view.prototype, view.name] as const),
 ]);
 
+const nativeErrors: ReadonlySet<unknown> = new Set([
+  Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError,
+  DOMException,
+]);
+
 /**
  * Name of the class of `value` as the codec knows it: 'Object', 'Bare' (no prototype), 'Error' (of any
  * class), 'Array', 'Map', 'Date', 'Uint8Array' and so on; undefined when the codec does not know it.
@@ -55,6 +63,12 @@ export function builtinOf(value: object): string | undefined {
 /** True for errors of all classes and realms, with DOMException, which only newer versions of Node count. */
 export function isError(value: unknown): value is Error {
   return types.isNativeError(value) || value instanceof DOMException;
+}
+
+/** True for the prototype of a class that the codec stores without being told how. */
+export function isCodecClass(prototype: object): boolean {
+  const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  return home.has(prototype) || nativeErrors.has(constructor);
 }
 
 /** True when `value` belongs to this realm or has no prototype (T2). */

@@ -1,36 +1,58 @@
 // Compares a value with what was read back from its text: the last guard against silent loss. Shares no
-// code with the writers and readers that it checks, beyond the names of classes and the list of an error's
-// members.
+// code with the writers and readers that it checks, beyond the names of classes, the list of an error's
+// members, and what an application registered.
 import { builtinOf } from './builtin.js';
 import { errorClassOf, errorMembers } from './error-value.js';
 import { bytesOf } from './leaf.js';
 import { entryStep, memberStep, placeStep, Refusal } from './refusal.js';
+import { storableOf, type Storable } from './storable.js';
 
 // Which object of the copy stands for which object of the original, and the reverse: what is shared must stay
 // shared, and what is not must not become so.
 interface Pairs {
   readonly copies: Map<object, object>;
   readonly originals: Map<object, object>;
+  /** Among the data of an instance: a Date or the like that is shared may come back as several. */
+  readonly lenient: boolean;
 }
 
 /**
  * Where `copy` differs from `original`: in a value (also -0, NaN), a class, an order, or in what is shared.
  */
 export function difference(original: unknown, copy: unknown): Refusal | undefined {
-  return compare(original, copy, { copies: new Map(), originals: new Map() });
+  return compare(original, copy, { copies: new Map(), originals: new Map(), lenient: false });
 }
 
 function compare(original: unknown, copy: unknown, pairs: Pairs): Refusal | undefined {
   if (typeof original !== 'object' || original === null || typeof copy !== 'object' || copy === null) {
     return Object.is(original, copy) ? undefined : unlike();
   }
+  const storable = storableOf(original);
+  const name = storable === undefined ? builtinOf(original) : undefined;
+  if (pairs.lenient && name !== undefined && !composed.has(name)) {
+    return builtinOf(copy) === name && sameLeaf(name, original, copy) ? undefined : unlike();
+  }
   const known = pairs.copies.get(original);
   if (known !== undefined || pairs.originals.has(copy)) return known === copy ? undefined : unlike();
   pairs.copies.set(original, copy);
   pairs.originals.set(copy, original);
-  const name = builtinOf(original);
-  if (name === undefined || builtinOf(copy) !== name) return unlike();
-  return compareObjects(name, [original, copy], pairs);
+  if (storable !== undefined) return compareInstances(storable, [original, copy], pairs);
+  if (builtinOf(copy) !== name) return unlike();
+  return compareObjects(name ?? '', [original, copy], pairs);
+}
+
+const composed: ReadonlySet<string> = new Set(['Object', 'Bare', 'Error', 'Array', 'Set', 'Map']);
+
+function compareInstances(
+  storable: Storable, [original, copy]: [object, object], pairs: Pairs,
+): Refusal | undefined {
+  if (storableOf(copy) !== storable) return unlike();
+  const { className, toData } = storable;
+  const refusal = compare(toData(original), toData(copy), { ...pairs, lenient: true });
+  if (refusal === undefined) return undefined;
+  const where = refusal.path === '' ? '' : ` at '${refusal.path}'`;
+  return new Refusal(`an instance of class ${className} that comes back with other data${where}`,
+    'Let toData give everything that fromData needs, and the same each time it is called.');
 }
 
 function compareObjects(name: string, [one, other]: [object, object], pairs: Pairs): Refusal | undefined {
@@ -47,6 +69,10 @@ function compareObjects(name: string, [one, other]: [object, object], pairs: Pai
       return compareLists([[...one as Set<unknown>], [...other as Set<unknown>]], valueStep, pairs);
     case 'Map':
       return compareMaps(one as Map<unknown, unknown>, other as Map<unknown, unknown>, pairs);
+    case '':
+      // Only what a serializer of the application wrote can be of another class.
+      return Object.getPrototypeOf(one) !== Object.getPrototypeOf(other) ? unlike()
+        : compareEntries(Object.entries(one), Object.entries(other), pairs);
     default:
       return sameLeaf(name, one, other) ? undefined : unlike();
   }

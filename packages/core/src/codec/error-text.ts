@@ -4,13 +4,19 @@
 //   W1. Writing never throws: getters, proxies, cycles and huge texts are expected.
 //   W2. A text has at most 16 KiB; messages and stacks are cut, and causes end at depth 5.
 //   W3. Kept are the class name, message, stack, cause, the errors of an AggregateError, and own members
-//       that are plain JSON. Built-in classes come back as themselves, other classes as the nearest of them
-//       with their name.
-//   W4. Reading never throws either: a broken text gives the PayloadError that says so.
+//       that can be stored and are small. Built-in and registered classes come back as themselves, other
+//       classes as the nearest built-in one with their name.
+//   W4. For those who wait for a run reading never throws either: a broken text gives the PayloadError that
+//       says so, and an instance of a class that is not registered here the nearest built-in one.
 import { types } from 'node:util';
 import { PayloadError } from '../errors.js';
+import { difference } from './difference.js';
 import { errorClassOf, newError, setErrorMember } from './error-value.js';
 import { isPlain } from './plain.js';
+import { Refusal } from './refusal.js';
+import { InstanceError, storableOf } from './storable.js';
+import { survey } from './survey.js';
+import { readTree, writeTree } from './tree.js';
 
 const maximumBytes = 16_384;
 const deepestCause = 5;
@@ -27,9 +33,15 @@ interface Written {
   message?: string;
   stack?: string;
   fields?: Record<string, unknown>;
+  /** Members that are no plain JSON, as an object that superjson wrote. */
+  more?: object;
+  /** An instance of a registered class, as superjson wrote it; the rest is for other readers. */
+  instance?: object;
   cause?: Written;
   errors?: Written[];
   value?: unknown;
+  /** A value that is no plain JSON, as superjson wrote it. */
+  rich?: object;
 }
 
 interface Place {
@@ -54,20 +66,37 @@ export function encodeError(error: unknown): string {
  */
 export function decodeError(text: string): Error {
   try {
-    return readError(JSON.parse(text), 0);
+    return readWritten(JSON.parse(text), { depth: 0, lenient: true });
   } catch (cause) {
-    const message = `A stored error of ${String(text).length} characters cannot be read. It was written by ` +
-      'a newer version of perdure, or changed by something else.';
-    return new PayloadError('VALUE_UNREADABLE', message, '', { cause });
+    return unreadable(text, cause);
   }
+}
+
+/**
+ * The same for the code of a workflow, which must not take another error for its own: throws PayloadError
+ * VALUE_UNREADABLE, also for an instance of a class that is not registered in this process.
+ */
+export function readError(text: string): Error {
+  try {
+    return readWritten(JSON.parse(text), { depth: 0, lenient: false });
+  } catch (cause) {
+    throw unreadable(text, cause);
+  }
+}
+
+function unreadable(text: string, cause: unknown): PayloadError {
+  const why = cause instanceof InstanceError ? `: it is ${cause.message}`
+    : '. It was written by a newer version of perdure, or changed by something else.';
+  const message = `A stored error of ${String(text).length} characters cannot be read${why}`;
+  return new PayloadError('VALUE_UNREADABLE', message, '', { cause });
 }
 
 function writeThrown(thrown: unknown, place: Place): Written {
   if (isLikeError(thrown)) return writeError(thrown, place);
   const message = typeof thrown === 'string' ? thrown : `${describe(thrown)} was thrown: it is no Error`;
   const written: Written = { message: cut(message, place.share / 2) };
-  const isData = typeof thrown === 'object' && thrown !== null && isSmall(thrown, place);
-  if (isData) written.cause = { value: thrown };
+  const data = typeof thrown === 'object' && thrown !== null ? writeData(thrown, place) : undefined;
+  if (data !== undefined) written.cause = data;
   return written;
 }
 
@@ -90,8 +119,10 @@ function writeError(error: object, place: Place): Written {
     const isCut = typeof whole === 'string' && whole !== message;
     written.stack = cut(isCut ? stack.replace(whole, () => message) : stack, place.share / 2);
   }
-  const fields = writeFields(error, place);
-  if (Object.keys(fields).length > 0) written.fields = fields;
+  const isOurs = types.isNativeError(error) && attempt(() => storableOf(error)) !== undefined;
+  const instance = isOurs ? writeRich(error, place.share / 4) : undefined;
+  if (instance !== undefined) written.instance = instance;
+  else writeFields(error, written, place);
   return writeInner(error, written, { share: place.share / 2, around: [...place.around, error] });
 }
 
@@ -113,20 +144,44 @@ function isWorth(inner: unknown, place: Place): boolean {
 }
 
 function writePart(inner: unknown, place: Place): Written {
-  return !isLikeError(inner) && isSmall(inner, place) ? { value: inner } : writeThrown(inner, place);
+  const data = isLikeError(inner) ? undefined : writeData(inner, place);
+  return data ?? writeThrown(inner, place);
 }
 
-function writeFields(error: object, place: Place): Record<string, unknown> {
+function writeData(data: unknown, place: Place): Written | undefined {
+  if (isSmall(data, place)) return { value: data };
+  const rich = writeRich(data, place.share / 8);
+  return rich === undefined ? undefined : { rich };
+}
+
+// What is no plain JSON but can be stored, as JSON inside the text.
+function writeRich(value: unknown, room: number): object | undefined {
+  return attempt(() => {
+    const shape = survey(value, room);
+    if (shape instanceof Refusal) return undefined;
+    const text = writeTree(value, { ...shape, stacks: false });
+    const isKept = text.length <= room && difference(value, readTree(text)) === undefined;
+    return isKept ? JSON.parse(text) as object : undefined;
+  });
+}
+
+function writeFields(error: object, written: Written, place: Place): void {
   const fields: Record<string, unknown> = {};
+  const others: Record<string, unknown> = {};
   const keys = attempt(() => Object.keys(error)) ?? [];
   for (const key of keys.filter((one) => one !== '__proto__' && !apart.has(one)).slice(0, mostFields)) {
     const value: unknown = attempt(() => Object.getOwnPropertyDescriptor(error, key)?.value);
-    if (value !== undefined && key.length <= 200 && isSmall(value, place)) fields[key] = value;
+    if (value === undefined || key.length > 200) continue;
+    if (isSmall(value, place)) fields[key] = value;
+    else if (writeRich(value, place.share / 8) !== undefined) others[key] = value;
   }
   // Some classes give their code as an accessor. DOMException has a number there, which nobody wants.
   const code = read(error, 'code');
   if (typeof code === 'string' && code.length <= 200) fields['code'] = code;
-  return JSON.stringify(fields).length <= place.share / 4 ? fields : {};
+  const isSmallEnough = JSON.stringify(fields).length <= place.share / 4;
+  if (isSmallEnough && Object.keys(fields).length > 0) written.fields = fields;
+  const more = Object.keys(others).length > 0 ? writeRich(others, place.share / 4) : undefined;
+  if (more !== undefined) written.more = more;
 }
 
 function nameOf(error: object, className: string): string {
@@ -163,24 +218,59 @@ function attempt<T>(action: () => T): T | undefined {
   }
 }
 
-function readError(data: unknown, depth: number): Error {
-  const { class: className = 'Error', name, message, stack, fields, cause, errors } = data as Written;
-  if (typeof message !== 'string' || depth > deepestCause + 1) throw new TypeError('an error was expected');
-  const error = newError(className);
-  setErrorMember(error, 'message', message);
-  if (stack !== undefined) setErrorMember(error, 'stack', String(stack));
-  for (const [key, value] of Object.entries(fields ?? {})) {
-    if (!apart.has(key)) setErrorMember(error, key, value);
+interface Reading {
+  readonly depth: number;
+  /** Whether instances of classes that are not registered here are read as built-in errors. */
+  readonly lenient: boolean;
+}
+
+function readWritten(data: unknown, reading: Reading): Error {
+  const { class: className = 'Error', name, message, stack, cause, errors } = data as Written;
+  if (typeof message !== 'string' || reading.depth > deepestCause + 1) {
+    throw new TypeError('an error was expected');
   }
-  if (name !== undefined) {
+  const inner = { ...reading, depth: reading.depth + 1 };
+  const ours = readInstance(data as Written, reading);
+  const error = ours ?? newError(className);
+  if (ours === undefined) readOwn(error, data as Written, reading);
+  if (stack !== undefined) setErrorMember(error, 'stack', String(stack));
+  if (ours === undefined && name !== undefined) {
     Object.defineProperty(error, 'name', { value: String(name), writable: true, configurable: true });
   }
-  if (cause !== undefined) setErrorMember(error, 'cause', readPart(cause, depth + 1));
-  if (errors !== undefined) setErrorMember(error, 'errors', errors.map((one) => readPart(one, depth + 1)));
+  if (cause !== undefined && !Object.hasOwn(error, 'cause')) {
+    setErrorMember(error, 'cause', readPart(cause, inner));
+  }
+  if (errors !== undefined) setErrorMember(error, 'errors', errors.map((one) => readPart(one, inner)));
   return error;
 }
 
-function readPart(data: unknown, depth: number): unknown {
-  const isValue = typeof data === 'object' && data !== null && Object.hasOwn(data, 'value');
-  return isValue ? (data as Written).value : readError(data, depth);
+function readRich(rich: object, { lenient }: Reading): unknown {
+  try {
+    return readTree(JSON.stringify(rich));
+  } catch (error) {
+    if (lenient && error instanceof InstanceError) return undefined;
+    throw error;
+  }
+}
+
+function readInstance({ instance }: Written, reading: Reading): Error | undefined {
+  const error = instance === undefined ? undefined : readRich(instance, reading);
+  if (error === undefined || types.isNativeError(error)) return error;
+  throw new TypeError('an instance of an error was expected');
+}
+
+function readOwn(error: Error, { message, fields, more }: Written, reading: Reading): void {
+  setErrorMember(error, 'message', message);
+  const others = more === undefined ? undefined : readRich(more, reading);
+  for (const [key, value] of [...Object.entries(fields ?? {}), ...Object.entries(others ?? {})]) {
+    if (!apart.has(key)) setErrorMember(error, key, value);
+  }
+}
+
+function readPart(data: unknown, reading: Reading): unknown {
+  if (typeof data === 'object' && data !== null) {
+    if (Object.hasOwn(data, 'value')) return (data as Written).value;
+    if (Object.hasOwn(data, 'rich')) return readRich((data as Written).rich ?? {}, reading);
+  }
+  return readWritten(data, reading);
 }

@@ -63,6 +63,11 @@ function textOf(error: object, key: string): string | undefined {
   }
 }
 
+/** The stack of an error, if it has one that can be read. */
+export function stackOf(error: object): string | undefined {
+  return textOf(error, 'stack');
+}
+
 /** A new error of a built-in class without members of its own, to be filled with `setErrorMember`. */
 export function newError(className: string): Error {
   const errorClass = byName.get(className);

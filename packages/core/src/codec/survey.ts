@@ -10,16 +10,34 @@ import { builtinOf, classNameOf, isError, isOfThisRealm } from './builtin.js';
 import { errorKeys } from './error-value.js';
 import { maximumDepth } from './plain.js';
 import { entryStep, memberStep, placeStep, Refusal } from './refusal.js';
+import { said, storableAbove, storableOf, type Storable } from './storable.js';
 
 /**
  * How a value is written: as a tree that stays readable, or as a table of its objects when something is
- * shared, cyclic, deep, of another realm, or has a key that superjson refuses.
+ * shared, cyclic, deep, of another realm, an instance of a registered class, or has a key that superjson
+ * refuses.
  */
-export type Shape = 'tree' | 'table';
+export interface Shape {
+  readonly form: 'tree' | 'table';
+  /** What the instances of registered classes are made of. */
+  readonly data: ReadonlyMap<object, unknown>;
+  /** Whether errors of registered classes keep their stacks. */
+  readonly stacks: boolean;
+}
+
+/** An object that turned out not to come back, and why. */
+export interface Blame {
+  readonly object: object;
+  readonly refusal: Refusal;
+}
 
 interface Walk {
   readonly seen: Set<object>;
-  shape: Shape;
+  readonly data: Map<object, unknown>;
+  readonly stacks: boolean;
+  readonly blame: Blame | undefined;
+  readonly maximumBytes: number;
+  form: Shape['form'];
   /** How many bytes of ArrayBuffers and their views may still come. */
   bytesLeft: number;
 }
@@ -30,11 +48,15 @@ const superjsonRefuses: ReadonlySet<string> = new Set(['__proto__', 'constructor
 const plainAdvice = 'Use plain data made from it: objects, arrays, strings, numbers, Date, Map, Set, bytes.';
 
 /**
- * Says how to write `value`, or why it cannot be stored. Throws only what a Proxy inside the value throws.
+ * Says how to write `value`, or why it cannot be stored; with `blame`, where in it the blamed object is.
+ * Throws only what a Proxy inside the value throws.
  */
-export function survey(value: unknown, maximumBytes: number): Shape | Refusal {
-  const walk: Walk = { seen: new Set(), shape: 'tree', bytesLeft: maximumBytes };
-  return visit(value, 0, walk) ?? walk.shape;
+export function survey(value: unknown, maximumBytes: number, blame?: Blame): Shape | Refusal {
+  const walk: Walk = {
+    seen: new Set(), data: new Map(), stacks: true, blame, maximumBytes, form: 'tree',
+    bytesLeft: maximumBytes,
+  };
+  return visit(value, 0, walk) ?? walk;
 }
 
 function visit(value: unknown, depth: number, walk: Walk): Refusal | undefined {
@@ -42,15 +64,37 @@ function visit(value: unknown, depth: number, walk: Walk): Refusal | undefined {
   if (typeof value === 'symbol') return new Refusal('a symbol', 'Use a string instead.');
   if (typeof value !== 'object' || value === null) return undefined;
   if (walk.seen.has(value)) {
-    walk.shape = 'table';
+    walk.form = 'table';
     return undefined;
   }
+  if (value === walk.blame?.object) return walk.blame.refusal;
   if (depth > maximumDepth) {
     return new Refusal(`nested deeper than ${maximumDepth} levels`, 'Store a flatter form, such as a list.');
   }
   walk.seen.add(value);
-  if (depth > deepestTree || !isOfThisRealm(value)) walk.shape = 'table';
+  // No object takes less than two characters.
+  if (walk.seen.size * 2 > walk.maximumBytes) {
+    return new Refusal(`more than ${walk.maximumBytes / 2} objects`, '', 'VALUE_TOO_LARGE');
+  }
+  const storable = storableOf(value);
+  if (storable !== undefined) return visitInstance(value, storable, { depth: depth + 1, walk });
+  if (depth > deepestTree || !isOfThisRealm(value)) walk.form = 'table';
   return visitObject(value, depth + 1, walk);
+}
+
+function visitInstance(
+  instance: object, { className, toData }: Storable, at: { depth: number; walk: Walk },
+): Refusal | undefined {
+  at.walk.form = 'table';
+  let data: unknown;
+  try {
+    data = toData(instance);
+  } catch (error) {
+    const advice = 'Let it give data for every instance.';
+    return new Refusal(`an instance of class ${className} whose toData failed: ${said(error)}`, advice);
+  }
+  at.walk.data.set(instance, data);
+  return visit(data, at.depth, at.walk);
 }
 
 function visitObject(value: object, depth: number, walk: Walk): Refusal | undefined {
@@ -92,7 +136,7 @@ function visitMembers(
     if (member.enumerable !== true && !isError(value)) {
       return new Refusal('not enumerable', 'Make it an ordinary member or drop it.').under(memberStep(key));
     }
-    if (superjsonRefuses.has(key)) at.walk.shape = 'table';
+    if (superjsonRefuses.has(key)) at.walk.form = 'table';
     const refusal = visit(member.value, at.depth, at.walk);
     if (refusal !== undefined) return refusal.under(memberStep(key));
   }
@@ -163,5 +207,8 @@ function extraMember(value: object, allowed?: string): Refusal | undefined {
 
 function unknownClass(value: object): Refusal {
   if (types.isPromise(value)) return new Refusal('a Promise', 'Await it first: its value can be stored.');
-  return new Refusal(`an instance of ${classNameOf(value)}`, plainAdvice);
+  const above = storableAbove(value);
+  const advice = above === undefined ? `${plainAdvice} Or make its class storable: see storable().`
+    : `Only ${above.className} itself is storable: register this class as well, under a name of its own.`;
+  return new Refusal(`an instance of ${classNameOf(value)}`, advice);
 }

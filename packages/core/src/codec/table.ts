@@ -2,19 +2,36 @@
 // cyclic references, and whatever else superjson's tree cannot carry.
 //
 //   G1. The first row is the value. A row is [class, ...slots]: keys and values of an object, a Map or an
-//       Error (after the name of its class), members of an Array or a Set, one piece of JSON for a leaf.
+//       Error (after the name of its class), members of an Array or a Set, one piece of JSON for a leaf,
+//       data of an Instance (after the name of its registered class, before its stack if it is an error).
 //   G2. A slot is a string, number, boolean or null for itself, [place] for the object of that row, or
 //       [kind, text] for another primitive.
 //   G3. Neither way recurses: depth costs no stack.
-import { builtinOf } from './builtin.js';
-import { errorClassOf, errorMembers, newError, setErrorMember } from './error-value.js';
+//   G4. An instance is made when its data are complete. It may not be part of them.
+import { builtinOf, isError } from './builtin.js';
+import { errorClassOf, errorMembers, newError, setErrorMember, stackOf } from './error-value.js';
 import { readLeaf, writeLeaf } from './leaf.js';
+import { groupRows } from './row-order.js';
+import { InstanceError, revive, storableOf } from './storable.js';
+import type { Shape } from './survey.js';
 
 type Row = unknown[];
 
+/** The objects of a table, and what the instances of registered classes among them are made of. */
+export class Table {
+  /** By place, once it was written. */
+  readonly objects: object[];
+  readonly shape: Shape;
+
+  constructor(root: object, shape: Shape) {
+    this.objects = [root];
+    this.shape = shape;
+  }
+}
+
 /** Writes an object as rows of JSON. Only for what `survey` let pass. */
-export function writeTable(root: object): Row[] {
-  const objects = [root];
+export function writeTable({ objects, shape: { data, stacks } }: Table): Row[] {
+  const [root] = objects as [object];
   const places = new Map<object, number>([[root, 0]]);
   const slot = (value: unknown): unknown => {
     if (typeof value !== 'object' || value === null) return writePrimitive(value);
@@ -27,7 +44,15 @@ export function writeTable(root: object): Row[] {
   };
   const rows: Row[] = [];
   // Grows while it is walked.
-  for (const object of objects) rows.push(writeRow(object, slot));
+  for (const object of objects) {
+    const storable = data.size === 0 ? undefined : storableOf(object);
+    if (storable === undefined) {
+      rows.push(writeRow(object, slot));
+      continue;
+    }
+    const stack = stacks && isError(object) ? stackOf(object) : undefined;
+    rows.push(['Instance', storable.name, slot(data.get(object)), ...stack === undefined ? [] : [stack]]);
+  }
   return rows;
 }
 
@@ -68,21 +93,63 @@ function writePrimitive(value: unknown): unknown {
 /** Reads what `writeTable` wrote. Throws an error of any class when the rows are broken. */
 export function readTable(rows: unknown): object {
   if (!Array.isArray(rows) || rows.length === 0) throw new TypeError('a table was expected');
-  // All objects exist before any is filled, so that rows may refer to each other in both directions.
+  // All objects but instances exist before any is filled, so that rows may refer to each other in both
+  // directions.
   const objects = rows.map(newObject);
   const read = (slot: unknown): unknown => {
     if (typeof slot !== 'object' || slot === null) return slot;
     if (!Array.isArray(slot)) throw new TypeError('a slot was expected');
     if (typeof slot[0] === 'string') return readPrimitive(slot[0], slot[1]);
     const object = objects[slot[0] as number];
-    if (object === undefined) throw new TypeError('a row refers to a row that does not exist');
+    if (object === undefined) throw new TypeError(noSuchRow);
     return object;
   };
-  rows.forEach((row: Row, place) => fill(objects[place] as object, row, read));
+  if (objects.includes(undefined)) fillInOrder(rows as Row[], objects, read);
+  else rows.forEach((row: Row, place) => fill(objects[place] as object, row, read));
   return objects[0] as object;
 }
 
-function newObject(row: unknown): object {
+type Read = (slot: unknown) => unknown;
+
+function fillInOrder(rows: readonly Row[], objects: Array<object | undefined>, read: Read): void {
+  for (const group of groupRows(rows.map((row) => linksOf(row, rows.length)))) {
+    const instance = group.find((place) => objects[place] === undefined);
+    if (instance === undefined) {
+      for (const place of group) fill(objects[place] as object, rows[place] as Row, read);
+      continue;
+    }
+    const [, name, slot, stack] = rows[instance] as Row;
+    const isItself = Array.isArray(slot) && slot[0] === instance;
+    if (group.length > 1 || isItself) throw partOfItself(String(name), instance);
+    const made = revive(String(name), read(slot), instance);
+    if (typeof stack === 'string' && isError(made)) setErrorMember(made, 'stack', stack);
+    objects[instance] = made;
+  }
+}
+
+function partOfItself(name: string, place: number): InstanceError {
+  return new InstanceError(place, {
+    problem: `an instance of the class stored as '${name}' that is part of its own data`,
+    advice: 'Let toData give an id in place of the reference that leads back to it.',
+  });
+}
+
+function linksOf(row: Row, count: number): number[] {
+  const isLeaf = !containers.has(row[0]);
+  if (isLeaf) return [];
+  return row.filter((slot) => Array.isArray(slot) && typeof slot[0] === 'number').map((slot) => {
+    const [place] = slot as [number];
+    if (!Number.isInteger(place) || place < 0 || place >= count) throw new TypeError(noSuchRow);
+    return place;
+  });
+}
+
+const containers: ReadonlySet<unknown> = new Set(
+  ['Object', 'Bare', 'Array', 'Set', 'Map', 'Error', 'Instance']);
+const noSuchRow = 'a row refers to a row that does not exist';
+
+/** Undefined for an instance, which is made later. */
+function newObject(row: unknown): object | undefined {
   if (!Array.isArray(row)) throw new TypeError('a row was expected');
   const [name, data] = row as Row;
   switch (name) {
@@ -98,6 +165,8 @@ function newObject(row: unknown): object {
       return new Map();
     case 'Error':
       return newError(String(data));
+    case 'Instance':
+      return undefined;
     default: {
       const leaf = readLeaf(String(name), data);
       if (leaf === undefined) throw new TypeError('a row of an unknown class');
@@ -106,7 +175,7 @@ function newObject(row: unknown): object {
   }
 }
 
-function fill(object: object, row: Row, read: (slot: unknown) => unknown): void {
+function fill(object: object, row: Row, read: Read): void {
   switch (row[0]) {
     case 'Object':
     case 'Bare':

@@ -13,23 +13,15 @@ import { builtinOf, isError } from './builtin.js';
 import { errorClassOf, errorMembers, newError, setErrorMember } from './error-value.js';
 import { readLeaf, writeLeaf } from './leaf.js';
 import { deepestTree, type Shape } from './survey.js';
-import { readTable, setMember, writeTable } from './table.js';
+import { readTable, setMember, Table, writeTable } from './table.js';
 
 type Json = SuperJSONResult['json'];
-
-class Table {
-  readonly root: object;
-
-  constructor(root: object) {
-    this.root = root;
-  }
-}
 
 const tree = new SuperJSON();
 
 tree.registerCustom<Table, Json>({
   isApplicable: (value: unknown): value is Table => value instanceof Table,
-  serialize: (table) => writeTable(table.root) as Json,
+  serialize: (table) => writeTable(table) as Json,
   // What was a table is the value itself.
   deserialize: (rows) => readTable(rows) as Table,
 }, 'table');
@@ -79,7 +71,7 @@ tree.registerCustom<object, Json>({
 
 /** The text of a value that passed `survey`, in the shape that it named. */
 export function writeTree(value: unknown, shape: Shape): string {
-  const { json, meta } = tree.serialize(shape === 'table' ? new Table(value as object) : value);
+  const { json, meta } = tree.serialize(shape.form === 'table' ? new Table(value as object, shape) : value);
   // In a tree, superjson finds references only between equal bigints or NaNs, where they say nothing (J2).
   const values = meta?.values;
   return JSON.stringify(values === undefined ? { json } : { json, meta: { values, v: 1 } });

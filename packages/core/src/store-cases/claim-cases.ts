@@ -1,6 +1,7 @@
 // Claims: who gets which run.
 import assert from 'node:assert/strict';
 import { partOf } from '../part.js';
+import { carried, child, tied } from './mail-scene.js';
 import { ends, ending, idsOf, longMs, newRun, only, promise, served, write } from './scene.js';
 import type { StoreCase } from './store-world.js';
 
@@ -73,9 +74,22 @@ export const claimCases: readonly StoreCase[] = [
   }),
   promise('claim: only the first one is fresh', async (scene) => {
     const run = await scene.claimed('a');
-    assert.equal(run.fresh, true);
+    assert.deepEqual([run.fresh, run.first], [true, true]);
     await scene.rest(run, 0);
-    assert.equal((await scene.claimOne('a')).fresh, false);
+    const again = await scene.claimOne('a');
+    assert.deepEqual([again.fresh, again.first], [false, false]);
+  }),
+  promise('claim: it tells whether others may wait for the end of the run', async (scene) => {
+    const parent = await scene.claimed('a');
+    assert.equal(parent.tied, false);
+    await tied(scene, [child(parent, 'b')]);
+    assert.equal((await scene.claimOne('b')).tied, true);
+    const watched = await scene.claimed('c');
+    assert.equal(watched.tied, false);
+    await tied(scene, [child(parent, 'c', { run: null })]);
+    await carried(scene);
+    await scene.rest(watched, 0);
+    assert.equal((await scene.claimOne('c')).tied, true);
   }),
   promise('claim: the time of the first one is kept', async (scene) => {
     const run = await scene.claimed('a');

@@ -1,13 +1,13 @@
 // Entries and calls: what is recorded, and that it is recorded once.
 import assert from 'node:assert/strict';
 import type { NewPendingCall, RecordedCall } from '../store.js';
-import { ends, ending, entry, json, longMs, promise, sleep, write } from './scene.js';
+import { ends, ending, entry, json, longMs, nothing, promise, sleep, write } from './scene.js';
 import type { StoreCase } from './store-world.js';
 
 const tenYearsMs = 10 * 365 * 86_400_000;
 
 function recorded({ place, kind, name, attempt, error }: NewPendingCall, dueAt: number): RecordedCall {
-  return { place, kind, name, attempt, error, dueAt };
+  return { place, kind, name, attempt, error, dueAt, progress: null, deadlineAt: null };
 }
 
 /** What commit promises of entries and calls. */
@@ -21,7 +21,7 @@ export const entryCases: readonly StoreCase[] = [
     ];
     const { at } = await scene.done(write(run, { entries }));
     const history = await scene.history(run);
-    assert.deepEqual(history, { entries: entries.map((each) => ({ ...each, at })), calls: [] });
+    assert.deepEqual(history, { entries: entries.map((each) => ({ ...each, at })), calls: [], streams: [] });
   }),
   promise('entries: the first write of a place wins', async (scene) => {
     const run = await scene.claimed('a');
@@ -43,11 +43,11 @@ export const entryCases: readonly StoreCase[] = [
   }),
   promise('entries: an item with a value over the limit is refused whole', async (scene) => {
     const run = await scene.claimed('a');
-    const large = json(`"${'x'.repeat(1_200_000)}"`);
+    const large = json(`"${'x'.repeat(1_600_000)}"`);
     const item = { entries: [entry('0', 1), entry('1', 2, { value: large })], calls: [sleep('2', 5)] };
     await scene.answered('refused', write(run, { ...item, end: ends.rest(0) }));
     await scene.answered('refused', write(run, { end: ends.settle(large.text) }));
-    assert.deepEqual(await scene.history(run), { entries: [], calls: [] });
+    assert.deepEqual(await scene.history(run), { entries: [], calls: [], streams: [] });
     assert.equal(await scene.status('a'), 'running');
     await scene.answered('done', ending(run, ends.settle()));
   }),
@@ -68,7 +68,7 @@ export const entryCases: readonly StoreCase[] = [
     await scene.answered('refused', write(run, { calls: [sleep('0', 5, { error: nul })] }));
     await scene.answered('refused', write(run, { entries: [entry('0', 1)], end: ends.settle(nul) }));
     await scene.answered('refused', write(run, { end: { kind: 'park', reason: 'POISONED', error: nul } }));
-    assert.deepEqual(await scene.history(run), { entries: [], calls: [] });
+    assert.deepEqual(await scene.history(run), { entries: [], calls: [], streams: [] });
     await scene.answered('done', ending(run, ends.settle()));
   }),
   promise('calls: they are due exactly their delay after the answer, however long', async (scene) => {
@@ -104,6 +104,42 @@ export const entryCases: readonly StoreCase[] = [
     const calls = [1, 2, 3].map((attempt) => sleep('0', attempt * 1_000, { kind: 'step', attempt }));
     await scene.answered('done', write(run, { calls }));
     assert.deepEqual((await scene.history(run)).calls.map(({ attempt }) => attempt), [3]);
+  }),
+  promise('calls: what an attempt told of its progress is kept, and replaced', async (scene) => {
+    const run = await scene.claimed('a');
+    const progress = { codec: 'superjson', text: '{"json":50}' } as const;
+    await scene.done(write(run, { calls: [sleep('0', 5, { progress }), sleep('1', 5)] }));
+    const told = async (): Promise<unknown> => {
+      const { calls } = await scene.history(run);
+      return new Map(calls.map((call) => [call.place, call.progress]));
+    };
+    assert.deepEqual(await told(), new Map([['0', progress], ['1', null]]));
+    await scene.done(write(run, { calls: [sleep('0', 5), sleep('1', 5, { progress: nothing })] }));
+    assert.deepEqual(await told(), new Map([['0', null], ['1', nothing]]));
+    const nul = sleep('1', 5, { progress: json('"\0"') });
+    await scene.answered('refused', write(run, { calls: [nul], entries: [entry('2', 1)] }));
+    assert.deepEqual([await told(), await scene.places(run)], [new Map([['0', null], ['1', nothing]]), []]);
+  }),
+  promise('calls: a last chance counts from the answer, and stays until another is given', async (scene) => {
+    const run = await scene.claimed('a');
+    const { at } = await scene.done(write(run, {
+      calls: [sleep('0', 5, { deadlineMs: tenYearsMs }), sleep('1', 5)],
+    }));
+    const deadlines = async (): Promise<unknown> => {
+      const { calls } = await scene.history(run);
+      return new Map(calls.map((call) => [call.place, call.deadlineAt]));
+    };
+    const first = at + tenYearsMs * 1_000;
+    assert.deepEqual(await deadlines(), new Map([['0', first], ['1', null]]));
+    await scene.world.advance(5);
+    const again = await scene.done(write(run, { calls: [sleep('0', 9), sleep('1', 9, { deadlineMs: 7 })] }));
+    assert.deepEqual(await deadlines(), new Map([['0', first], ['1', again.at + 7_000]]));
+  }),
+  promise('calls: one that waits for no clock is due never', async (scene) => {
+    const run = await scene.claimed('a');
+    const call = sleep('0', 0, { kind: 'signal', delayMs: null });
+    await scene.done(write(run, { calls: [call] }));
+    assert.deepEqual((await scene.history(run)).calls, [recorded(call, Infinity)]);
   }),
   promise('calls: a closed one is gone, and no other', async (scene) => {
     const run = await scene.claimed('a');

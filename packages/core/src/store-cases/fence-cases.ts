@@ -37,7 +37,7 @@ export const fenceCases: readonly StoreCase[] = [
     const item = { entries: [entry('0', 1)], calls: [sleep('1', 5)], end };
     await scene.answered('lost', write(lost, item));
     assert.equal(await scene.status('a'), 'running');
-    assert.deepEqual(await scene.history(owner), { entries: [], calls: [] });
+    assert.deepEqual(await scene.history(owner), { entries: [], calls: [], streams: [] });
     await scene.answered('done', ending(owner, ends.settle('"mine"')));
     await scene.answered('lost', write(lost, item));
     const [run] = await scene.store.readRuns(['a']);

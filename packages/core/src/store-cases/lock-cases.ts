@@ -11,7 +11,7 @@ export const lockCases: readonly StoreCase[] = [
     for (const end of [null, ends.rest(0), ends.renew(), ends.park(), ends.settle()]) {
       await scene.answered('busy', write(run, { entries: [entry('0', 1)], calls: [sleep('1', 5)], end }));
     }
-    assert.deepEqual(await scene.history(run), { entries: [], calls: [] });
+    assert.deepEqual(await scene.history(run), { entries: [], calls: [], streams: [] });
     await release();
     await scene.answered('done', write(run, { entries: [entry('0', 1)], end: ends.settle() }));
   }),

@@ -3,13 +3,15 @@ import assert from 'node:assert/strict';
 import { ends, ending, entry, json, longMs, newRun, nothing, only, promise, sleep, write } from './scene.js';
 import type { StoreCase } from './store-world.js';
 
-// Two to four bytes a character, joined emoji, combining marks that must not be composed, controls, quotes,
-// what other programs take for placeholders, and an escaped NUL.
-const texts = [
+/**
+ * Two to four bytes a character, joined emoji, combining marks that must not be composed, controls, quotes,
+ * what other programs take for placeholders, and an escaped NUL: texts that must come back as they are.
+ */
+export const texts: readonly string[] = [
   'Grüße, Δοκιμή, 日本語, עברית', '👩‍👩‍👧‍👦 🇪🇺 𝄞', 'e\u0301 \u212B \uFEFF\u200B',
   'tab\t line\n return\r \u007F\u0001', `'" \\ $1 :name ? %s {} -- /* */`,
   String.raw`{"nul":"\u0000","half":"\ud800"}`, '', ' padded ', 'null', '0.10',
-] as const;
+];
 
 /** What reads promise. */
 export const readCases: readonly StoreCase[] = [
@@ -32,9 +34,9 @@ export const readCases: readonly StoreCase[] = [
   }),
   promise('reads: a settled run shows its outcome', async (scene) => {
     const output = { codec: 'superjson', text: '{"json":"x"}' } as const;
-    const success = { kind: 'settle', status: 'completed', output, error: null } as const;
+    const success = { kind: 'settle', status: 'completed', output, error: null, tied: false } as const;
     await scene.done(ending(await scene.claimed('a'), success));
-    const failure = { kind: 'settle', output: nothing, error: '{"message":"no"}' } as const;
+    const failure = { kind: 'settle', output: nothing, error: '{"message":"no"}', tied: false } as const;
     await scene.done(ending(await scene.claimed('b'), { ...failure, status: 'failed' }));
     await scene.done(ending(await scene.claimed('c'), { ...failure, status: 'cancelled' }));
     await scene.done(ending(await scene.claimed('d'), ends.park()));
@@ -82,7 +84,7 @@ export const readCases: readonly StoreCase[] = [
     const run = await scene.claimed('a');
     await scene.done(write(run, { entries: [entry('0', 1)], calls: [sleep('1', 5)] }));
     const history = await scene.history({ ...run.lease, generation: 2 });
-    assert.deepEqual(history, { entries: [], calls: [] });
+    assert.deepEqual(history, { entries: [], calls: [], streams: [] });
   }),
   promise('reads: a deleted run leaves nothing to the next one of its id', async (scene) => {
     const run = await scene.claimed('a');
@@ -90,7 +92,7 @@ export const readCases: readonly StoreCase[] = [
     await scene.world.forget('a');
     const next = await scene.claimed('a');
     assert.equal(next.fresh, true);
-    assert.deepEqual(await scene.history(next), { entries: [], calls: [] });
+    assert.deepEqual(await scene.history(next), { entries: [], calls: [], streams: [] });
   }),
   promise('reads: every text comes back byte for byte', async (scene) => {
     for (const [index, text] of texts.entries()) {
@@ -105,7 +107,8 @@ export const readCases: readonly StoreCase[] = [
       const { value, error, name } = only(entries);
       assert.deepEqual([value, error, name], [json(text), text, step.name]);
       assert.deepEqual([only(calls).error, only(calls).name], [text, call.name]);
-      await scene.done(ending(run, { kind: 'settle', status: 'failed', output: json(text), error: text }));
+      const end = { kind: 'settle', status: 'failed', output: json(text), error: text, tied: false } as const;
+      await scene.done(ending(run, end));
       const record = only(await scene.store.readRuns([id]));
       assert.deepEqual([record.id, record.output, record.error], [id, json(text), text]);
     }

@@ -23,7 +23,7 @@ export const served: Served = { queue: 'default', workflow: 'greet', version: nu
 /** Ends of a turn, as short as cases need them. */
 export const ends = {
   settle: (text: string | null = '"done"'): TurnEnd => (
-    { kind: 'settle', status: 'completed', output: { codec: 'json', text }, error: null }),
+    { kind: 'settle', status: 'completed', output: { codec: 'json', text }, error: null, tied: false }),
   park: (reason = 'NONDETERMINISM'): TurnEnd => ({ kind: 'park', reason, error: '{"message":"parked"}' }),
   rest: (wakeInMs: number | null = null, wakeAt: number | null = null): TurnEnd => (
     { kind: 'rest', wakeInMs, wakeAt }),
@@ -40,14 +40,15 @@ export function json(text: string | null): Encoded {
 export function entry(place: string, position: number, more: Partial<Entry> = {}): Entry {
   return {
     place, position, kind: 'step', name: `step ${place}`, value: json(`"${place}"`), error: null, attempt: 1,
-    tookMs: 3, ...more,
+    tookMs: 3, message: null, ...more,
   };
 }
 
 /** A sleep that is over after `delayMs`. */
 export function sleep(place: string, delayMs: number, more: Partial<NewPendingCall> = {}): NewPendingCall {
   return {
-    place, kind: 'sleep', name: `sleep ${place}`, attempt: 0, error: null, delayMs, atMs: null, ...more,
+    place, kind: 'sleep', name: `sleep ${place}`, attempt: 0, error: null, progress: null, delayMs,
+    atMs: null, deadlineMs: null, ...more,
   };
 }
 
@@ -72,7 +73,7 @@ export function request(claim: string, more: Partial<ClaimRequest> = {}): ClaimR
 /** What a turn writes. */
 export function write(run: ClaimedRun | Lease, more: Partial<Omit<TurnWrite, 'lease'>> = {}): TurnWrite {
   const lease = 'lease' in run ? run.lease : run;
-  return { lease, entries: [], calls: [], closed: [], end: null, ...more };
+  return { lease, entries: [], calls: [], closed: [], end: null, more: null, ...more };
 }
 
 /** A write that only ends the turn. */

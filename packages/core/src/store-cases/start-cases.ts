@@ -114,6 +114,19 @@ export const startCases: readonly StoreCase[] = [
     const owner = { runId: 'a', generation: 1, part: partOf('a'), epoch };
     await scene.answered('done', ending(owner, ends.settle()));
   }),
+  promise('start: a run knows its longest time at every claim', async (scene) => {
+    await scene.start('a', { timeoutMs: 90_000_000_000 });
+    await scene.start('b', { timeoutMs: undefined });
+    const timeouts = new Map([['a', 90_000_000_000], ['b', null]]);
+    const wish = request('timeouts');
+    for (const { runs } of [await scene.store.claim(wish), await scene.store.recall(wish)]) {
+      assert.deepEqual(new Map(runs.map(({ lease, timeoutMs }) => [lease.runId, timeoutMs])), timeouts);
+    }
+    const { runs } = await scene.store.recall(wish);
+    for (const run of runs) await scene.rest(run, 0);
+    const again = (await scene.claim()).runs;
+    assert.deepEqual(new Map(again.map(({ lease, timeoutMs }) => [lease.runId, timeoutMs])), timeouts);
+  }),
   promise('start: a value that the database refuses does not stop the other starts', async (scene) => {
     const answers = await scene.store.startRuns([
       newRun('a'), newRun('b', { input: json('"nul \0 inside"') }), newRun('c'),
