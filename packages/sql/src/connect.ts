@@ -1,17 +1,25 @@
 // `connect()`: from a URL, a pg pool, a Kysely instance, or an embedded server to a Connection.
-import { WorkflowError, type Connection, type KyselyInstance, type PgPool } from '@perdure/core';
-import type { Adopter, LeaseKeeperOptions } from '@perdure/core/engine';
-import type pg from 'pg';
+import {
+  WorkflowError, type Connection, type KyselyInstance, type PgPool, type ValueSeal,
+} from '@perdure/core';
+import { sealing, type Adopter, type LeaseKeeperOptions } from '@perdure/core/engine';
+import pg from 'pg';
 import { startEmbedded } from './embedded.js';
+import type { KyselyDatabase, KyselyTrx } from './libraries/instances.js';
+import { handleOf } from './libraries/known-libraries.js';
+import { kyselyTransactor } from './libraries/kysely.js';
+import { pgTransactor } from './libraries/pg.js';
 import { installedVersion, migrate } from './migrate.js';
 import { schemaVersion } from './migrations.js';
-import { handleOf, TransactionStore } from './postgres/caller-transaction.js';
+import { TransactionStore } from './postgres/caller-transaction.js';
 import { KyselyRunner } from './postgres/kysely-runner.js';
 import { startLeaseKeeper } from './postgres/lease-keeper.js';
 import { Notices } from './postgres/notices.js';
 import { PostgresStore } from './postgres/postgres-store.js';
 import { Session, type Runner, type SessionOptions } from './postgres/session.js';
 import { SessionPool } from './postgres/session-pool.js';
+import { claimSettings, commitSettings, plannerSettings } from './postgres/session-settings.js';
+import { stepTransactions } from './postgres/step-transaction.js';
 import { quoteIdentifier } from './quote.js';
 
 /** An embedded server instead of an address: see `startEmbedded`. */
@@ -37,26 +45,27 @@ export interface ConnectOptions {
    * set on a session, and hints to other processes are off, so that they poll.
    */
   transactionPooler?: boolean | undefined;
+  /** What is done to every stored value, such as encryption; the same in all processes. Default: nothing. */
+  values?: ValueSeal | undefined;
 }
 
 const defaultDeadlineMs = 10_000;
-
-// The engine's statements are written for one plan, by primary key; these keep the planner from being clever
-// about tables whose statistics are always wrong.
-const plannerSettings = `set jit = off; set enable_seqscan = off; set plan_cache_mode = force_generic_plan;
-set default_transaction_isolation = 'read committed'; set default_transaction_read_only = off;
-set search_path = pg_catalog; set standard_conforming_strings = on; set client_min_messages = warning`;
-const claimSettings = `${plannerSettings}; set enable_hashjoin = off; set enable_mergejoin = off`;
-const commitSettings = `${plannerSettings}; set enable_nestloop = off; set enable_mergejoin = off`;
+/** Connections for `ctx.transaction` where a worker was given no transactor; opened when needed. */
+const transactorConnections = 10;
 
 /**
  * Connects to the database that holds the runs. Give a URL (or set DATABASE_URL and give nothing), a `pg`
  * pool, whose options are used for connections of the engine's own, a Kysely instance, or `{ embedded: true
  * }`. Brings the engine's schema up to date. Throws NO_DATABASE without an address, DATABASE_UNAVAILABLE when
- * there is no answer, and SCHEMA_NEWER when the schema is ahead of this version. Close it when nothing uses
- * it any more.
+ * there is no answer, SCHEMA_NEWER when the schema is ahead of this version, and INVALID_OPTION for `values`
+ * that are none. Close it when nothing uses it any more.
  */
 export async function connect(to?: ConnectTarget, options: ConnectOptions = {}): Promise<Connection> {
+  const sealed = sealing(options.values);
+  return sealed(await connectTo(to, options));
+}
+
+async function connectTo(to: ConnectTarget | undefined, options: ConnectOptions): Promise<Connection> {
   const target = to ?? process.env['DATABASE_URL'];
   if (target === undefined || target === '') {
     throw new WorkflowError('NO_DATABASE', 'No database was named. Set DATABASE_URL, pass a URL such as ' +
@@ -114,10 +123,12 @@ async function open(
     commits: new SessionPool(session(commitSettings), 2),
   };
   const notices = new Notices(names ? session(plannerSettings) : null, schemaName);
+  const transactions = poolFor(target.config);
   let closing: Promise<void> | null = null;
   const close = async (): Promise<void> => {
     closing ??= (async () => {
-      await Promise.all([...Object.values(pools).map((pool) => pool.close()), notices.close()]);
+      await Promise.all([...Object.values(pools).map((pool) => pool.close()), notices.close(),
+        transactions.end()]);
       await after?.();
     })();
     return closing;
@@ -126,13 +137,28 @@ async function open(
     store: new PostgresStore(pools, schema),
     hints: notices,
     adopters: new Set<Adopter>(),
-    within: async (transaction) => new TransactionStore(await handleOf(transaction, names), schema),
+    within: async (transaction) => new TransactionStore(await handleOf(transaction, { names }), schema),
+    transactor: pgTransactor(transactions),
+    stepTransactions: stepTransactions(schema),
     keepLeases: (keeper: LeaseKeeperOptions) =>
       startLeaseKeeper(keeper, { config: target.config, schema, names }),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
+
+// The transactions belong to the application: its types are read as it wants them, its statements are
+// planned as on any connection.
+function poolFor(config: pg.ClientConfig): pg.Pool {
+  const pool = new pg.Pool({
+    ...config, max: transactorConnections, keepAlive: true, allowExitOnIdle: true,
+  });
+  // Without a listener an 'error' of an idle connection would end the process.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+interface AnyTrx extends KyselyTrx<AnyTrx> {}
 
 /**
  * Clients on a Kysely instance: no connection of the engine's own, so no hints to others and no lease thread.
@@ -152,7 +178,10 @@ async function openKysely(
     store: new PostgresStore({ starts: runner, reads: runner, claims: runner, commits: runner }, schema),
     hints: new Notices(null, schemaName),
     adopters: new Set<Adopter>(),
-    within: async (transaction) => new TransactionStore(await handleOf(transaction, false), schema),
+    within: async (transaction) => (
+      new TransactionStore(await handleOf(transaction, { names: false }), schema)),
+    transactor: kyselyTransactor(kysely as KyselyInstance & KyselyDatabase<AnyTrx>),
+    stepTransactions: stepTransactions(schema),
     keepLeases: () => {
       throw new WorkflowError('WORKER_NEEDS_URL', 'A worker renews its leases from a thread with a ' +
         'connection of its own, which a Kysely instance cannot make. Connect it with a URL or a pg pool; ' +

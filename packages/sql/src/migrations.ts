@@ -2,18 +2,13 @@
 //
 //   M1. A migration that was released never changes; a database that applied it is at its number.
 //   M2. Each is plain SQL that people can read, print and run by their own tool.
+import { longestValue, type Migration } from './migrations/migration.js';
+import { operations } from './migrations/operations.js';
+import { sqlFunctions } from './migrations/sql-functions.js';
+import { wholeLanguage } from './migrations/whole-language.js';
 import { quoteIdentifier } from './quote.js';
 
-/** One step of the schema. `sql` takes the quoted name of the schema. */
-export interface Migration {
-  readonly number: number;
-  readonly reason: string;
-  sql(schema: string): string;
-}
-
-// Values are limited a little above what the codec lets through, so that the codec's error is the one people
-// see.
-const longestValue = 1_100_000;
+export type { Migration } from './migrations/migration.js';
 
 const firstLight: Migration = {
   number: 1,
@@ -124,7 +119,7 @@ comment on view ${s}.run_status is 'Where each run stands, in the words of the A
 `;
 
 /** All migrations, in order. */
-export const migrations: readonly Migration[] = [firstLight];
+export const migrations: readonly Migration[] = [firstLight, wholeLanguage, operations, sqlFunctions];
 
 /** The number of the newest migration that this version knows. */
 export const schemaVersion: number = migrations.at(-1)?.number ?? 0;

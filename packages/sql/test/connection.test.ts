@@ -108,3 +108,51 @@ test('runs that appear long before the last claim do not wait for further sweeps
   expect(await claim(10, true)).toBe(10);
   expect(await claim(30, false)).toBe(20);
 });
+
+test('another process hears of due runs, settled runs and mail, and not of chunks', async () => {
+  await using mine = await connect(url);
+  await using other = await connect(url);
+  const heard: string[] = [];
+  // Resolves when both ears are open: each hints once when it is.
+  const listening = [mine, other].map(({ hints }) => new Promise<void>((resolve) => {
+    hints.onMail(resolve);
+    hints.listen();
+  }));
+  await Promise.all(listening);
+  const mail = new Promise<void>((resolve) => {
+    other.hints.onMail(() => {
+      heard.push('mail');
+      resolve();
+    });
+  });
+  other.hints.onDue(() => heard.push('due'));
+  other.hints.onSettled((runs) => heard.push(runs === null ? 'settled elsewhere' : 'settled here'));
+  other.hints.onPublished(() => heard.push('published'));
+  mine.hints.published(new Set(['a']));
+  mine.hints.due();
+  mine.hints.settled([]);
+  for (let n = 0; n < 100; n++) mine.hints.mail();
+  await mail;
+  expect(heard.filter((each) => each !== 'mail').sort()).toEqual(['due', 'settled elsewhere']);
+  // Within a process it is told each time, and no process hears itself.
+  const own: string[] = [];
+  mine.hints.onMail(() => own.push('mail'));
+  mine.hints.onPublished((runIds) => own.push(...runIds));
+  mine.hints.mail();
+  mine.hints.published(new Set(['a']));
+  expect(own).toEqual(['mail', 'a']);
+});
+
+test('a session that the driver and the server see differently is not used again', async () => {
+  const session = new Session({ config: { connectionString: url }, deadlineMs: 5_000, names: true });
+  const one = { name: 'one', text: 'select $1::text' };
+  const hostile = { toPostgres: () => {
+    throw new Error('no text of mine');
+  } };
+  expect(await failure(session.run(one, [hostile]))).toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  expect(await session.run(one, ['a'])).toEqual([['a']]);
+  await session.script('deallocate all');
+  expect(await failure(session.run(one, ['b']))).toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  expect(await session.run(one, ['c'])).toEqual([['c']]);
+  await session.close();
+});

@@ -21,7 +21,10 @@ async function shape(schema: string): Promise<string> {
   const rules = await hands.query(`select conrelid::regclass::text, conname, pg_get_constraintdef(oid)
       from pg_constraint where connamespace = $1::text::regnamespace and contype <> 'n'
     union all select tablename, indexname, indexdef from pg_indexes where schemaname = $1
-    union all select viewname, '', definition from pg_views where schemaname = $1`, [schema]);
+    union all select viewname, '', definition from pg_views where schemaname = $1
+    union all
+    select proname, prosecdef::text || coalesce(proconfig::text, ''), replace(prosrc, '"' || $1 || '"', 's')
+      from pg_proc where pronamespace = $1::text::regnamespace`, [schema]);
   const facts = await hands.query(`select key, value from ${schema}.meta`);
   const lines = [columns.rows, rules.rows, facts.rows].flat().map((row) => JSON.stringify(row));
   return lines.map((line) => line.replaceAll(`${schema}.`, '<schema>.')).sort().join('\n');
@@ -133,8 +136,8 @@ describe.each([
     const [claimed] = (await connection.store.claim(wish)).runs;
     const lease = claimed!.lease;
     const output = { codec: 'json', text: '2' } as const;
-    const end = { kind: 'settle', status: 'completed', output, error: null } as const;
-    const answers = await store.commit([{ lease, entries: [], calls: [], closed: [], end }]);
+    const end = { kind: 'settle', status: 'completed', output, error: null, tied: false } as const;
+    const answers = await store.commit([{ lease, entries: [], calls: [], closed: [], end, more: null }]);
     expect(answers).toMatchObject([{ kind: 'done' }]);
     expect(await connection.store.readRuns(['a'])).toMatchObject([{ status: 'completed', output }]);
   });

@@ -8,11 +8,22 @@ export interface PostgresWorld extends AsyncDisposable {
   readonly world: StoreWorld;
 }
 
+/** The tables in which a run has rows, by the column that names it. */
+const rowsOfRun = {
+  id: ['runs', 'ready'],
+  run_id: [
+    'journal', 'calls', 'messages', 'inbox', 'endings', 'subscriptions', 'attributes', 'chunks',
+  ],
+  parent_id: ['children'],
+} as const;
+
 let schemas = 0;
+/** Schemas that a world has left empty, by address: making one takes longer than most cases. */
+const left = new Map<string, string[]>();
 
 /** Makes a world in the database at `url`; dispose of it when the case is over. */
 export async function postgresWorld(url: string, options: ConnectOptions = {}): Promise<PostgresWorld> {
-  const schema = `world_${++schemas}`;
+  const schema = left.get(url)?.pop() ?? `world_${++schemas}`;
   const strangers: pg.Client[] = [];
   const stranger = async (): Promise<pg.Client> => {
     const client = new pg.Client({ connectionString: url });
@@ -50,15 +61,27 @@ export async function postgresWorld(url: string, options: ConnectOptions = {}): 
       await client.query(end);
     },
     forget: async (id) => {
-      await hands.query(`with a as (delete from runs where id = $1), b as (delete from ready where id = $1),
-        c as (delete from journal where run_id = $1) delete from calls where run_id = $1`, [id]);
+      for (const [column, tables] of Object.entries(rowsOfRun)) {
+        for (const table of tables) await hands.query(`delete from ${table} where ${column} = $1`, [id]);
+      }
     },
   };
   return {
     world,
     [Symbol.asyncDispose]: async () => {
       await connection.close();
-      await Promise.all(strangers.map((client) => client.end()));
+      const [, ...others] = strangers;
+      await Promise.all(others.map((client) => client.end()));
+      await emptied(hands, schema);
+      await hands.end();
+      left.set(url, [...left.get(url) ?? [], schema]);
     },
   };
+}
+
+async function emptied(hands: pg.Client, schema: string): Promise<void> {
+  const tables = `select format('%I.%I', schemaname, tablename) as name from pg_tables
+    where schemaname = $1 and tablename <> 'meta'`;
+  const { rows } = await hands.query<{ name: string }>(tables, [schema]);
+  await hands.query(`truncate ${rows.map(({ name }) => name).join(', ')}`);
 }

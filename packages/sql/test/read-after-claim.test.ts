@@ -57,9 +57,9 @@ test('a step that is committed under the eyes of a claim is read by the claimant
     where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory'`;
   await expect.poll(async () => (await hands.query(waiting)).rowCount).toBe(1);
   const entry = (of: Lease, place: string) => owner.store.commit([{
-    lease: of, calls: [], closed: [], end: null, entries: [{
+    lease: of, calls: [], closed: [], end: null, more: null, entries: [{
       place, position: Number(place), kind: 'step', name: 's', value: { codec: 'json', text: '1' },
-      error: null, attempt: 1, tookMs: 1,
+      error: null, attempt: 1, tookMs: 1, message: null,
     }],
   }]);
   expect(await entry(lease!, '1')).toMatchObject([{ kind: 'done' }]);

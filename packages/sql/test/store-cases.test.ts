@@ -10,7 +10,7 @@ describe.each([
   ['on connections of its own', {}],
   ['behind a transaction pooler', { transactionPooler: true }],
 ])('the PostgreSQL store, %s', (_how, options) => {
-  test.each(storeCases.map((each) => [each.name, each] as const))('%s', async (_name, each) => {
+  test.concurrent.each(storeCases.map((each) => [each.name, each] as const))('%s', async (_name, each) => {
     await using made = await postgresWorld(url, options);
     await each.run(made.world);
   });

@@ -5,8 +5,10 @@
 //   K2. `skip locked` is a speed-up. Correctness rests on the epoch alone.
 //   K3. The look is bounded by `statement_timestamp()`, which is stable and can drive the index; rows are
 //       stamped by `clock_timestamp()`, which is not.
+//       A claim ends the wake flag: its owner reads everything after it, unless nothing ever came for it.
 //   K4. Every lane is read from its own low-water mark, and in line: a million runs that nobody here can
-//       execute stand in other lanes, dead rows stand below the mark.
+//       execute stand in other lanes, dead rows stand below the mark. Each priority of a kind has a lane, and
+//       lanes of a higher one are read before; all of them have one quarantine.
 import { instantOf, micros } from './sql-time.js';
 import { named, type Statement } from './statement.js';
 
@@ -18,19 +20,23 @@ export interface ClaimStatements {
   readonly history: Statement;
 }
 
-
-/** Columns that `rowsOfClaim` reads, from a changed row `u` and its run. */
+/** Columns that `readClaimed` reads, from a changed row `u` and its run. */
 const claimed = `u.id, u.part, u.epoch, u.before, u.was_fresh, u.workflow, u.version, u.queue, u.strikes,
        u.solo_strikes, ${micros('u.first_claimed_at')}, runs.generation, runs.codec, runs.input,
-       ${micros('runs.created_at')}`;
+       ${micros('runs.created_at')}, runs.timeout_ms, u.tied, u.was_woken, runs.headers`;
+
+/** Rows of runs in their present generation: $1 ids, $2 parts, $3 generations. */
+const ofLeases = `run_id = any($1::text[]) and part = any($2::smallint[])
+   and (run_id, generation) in (select * from unnest($1::text[], $3::integer[]))`;
 
 /** Builds the claim statements. `s` is the quoted schema. */
 export function claimStatements(s: string): ClaimStatements {
   return {
     claim: named('claim', claimText(s)),
     recall: named('recall', `
-select ${claimed}, 1, 0, ${micros('clock_timestamp()')}
-  from (select r.*, -1::bigint as before, false as was_fresh from ${s}.ready r
+select 1, 0, ${micros('clock_timestamp()')}, ${claimed}
+  from (select r.*, -1::bigint as before, false as was_fresh, false as was_woken
+          from ${s}.ready r
          where r.lane = any($1::integer[]) and r.claim = $2::uuid and r.due_at > statement_timestamp()) u
   join ${s}.runs on runs.id = u.id and runs.part = u.part`),
     nextDue: named('next_due', `
@@ -40,37 +46,39 @@ select ${micros('min(n.due_at)')}, ${micros('clock_timestamp()')}
    select due_at from ${s}.ready r where r.lane = l.lane and r.due_at > statement_timestamp()
       and r.due_at < 'infinity' order by r.due_at limit 1) n`),
     history: named('history', `
-select run_id, 'e', place, position, kind, name, codec, value, error, attempt,
-       extract(epoch from ended_at - started_at) * 1000, ${micros('ended_at')}
-  from ${s}.journal
- where run_id = any($1::text[]) and part = any($2::smallint[])
-   and (run_id, generation) in (select * from unnest($1::text[], $3::integer[]))
+select run_id, 'entry', place, position, kind, name, codec, value, error, attempt,
+       (extract(epoch from ended_at - started_at) * 1000)::float8, ${micros('ended_at')}, null::bigint,
+       message
+  from ${s}.journal where ${ofLeases}
  union all
-select run_id, 'c', place, 0, kind, name, null, null, error, attempt, 0,
-       case when due_at < 'infinity' then ${micros('due_at')} end
-  from ${s}.calls
- where run_id = any($1::text[]) and part = any($2::smallint[])
-   and (run_id, generation) in (select * from unnest($1::text[], $3::integer[]))`),
+select run_id, 'call', place, null, kind, name, progress_codec, progress, error, attempt, null,
+       case when due_at < 'infinity' then ${micros('due_at')} end, ${micros('deadline_at')}, null
+  from ${s}.calls where ${ofLeases}
+ union all
+select run_id, 'stream', stream, null, null, null, null, null, null, null, null, count(*),
+       count(*) filter (where source = ''), null
+  from ${s}.chunks where ${ofLeases} group by run_id, stream`),
   };
 }
 
 /**
- * $1 lane, $2 low-water mark, $3 limit of the lane, $4 quarantine lane (null: this is one), $5 stamp, $6 lane
- * after the stamp, $7 queue, $8 workflow, $9 version, all arrays; $10 limit, $11 claim id, $12 lease in ms.
+ * Of lanes, in the order in which they are looked into: $1 lane, $2 low-water mark, $3 number of the kind, $4
+ * lane after the stamp. Of kinds: $5 quarantine lane (null: this is one), $6 stamp, $7 queue, $8 workflow, $9
+ * version. $10 limit, $11 claim id, $12 lease in ms. Of home lanes that change by a stamp in quarantine: $13
+ * before, $14 after.
  */
 function claimText(s: string): string {
   return `
 with k as materialized (
-  select r.*, l.quarantine, l.stamp, l.stamped_lane, l.ord
-    from unnest($1::integer[], $2::float8[], $3::integer[], $4::integer[], $5::text[], $6::integer[],
-                $7::text[], $8::text[], $9::text[])
-         with ordinality
-         as l(lane, low, take, quarantine, stamp, stamped_lane, queue, workflow, version, ord)
+  select r.*, l.stamped_lane, l.ord, ($5::integer[])[l.kind] as quarantine, ($6::text[])[l.kind] as stamp
+    from unnest($1::integer[], $2::float8[], $3::integer[], $4::integer[])
+         with ordinality as l(lane, low, kind, stamped_lane, ord)
    cross join lateral (
-     select id, part, epoch, claim, fresh, due_at from ${s}.ready
+     select id, part, epoch, claim, fresh, wake, due_at from ${s}.ready
       where lane = l.lane and due_at >= ${instantOf('l.low')} and due_at <= statement_timestamp()
-        and workflow = l.workflow and queue = l.queue and coalesce(version, '') = coalesce(l.version, '')
-      order by due_at limit l.take for no key update skip locked) r
+        and workflow = ($8::text[])[l.kind] and queue = ($7::text[])[l.kind]
+        and coalesce(version, '') = coalesce(($9::text[])[l.kind], '')
+      order by due_at limit $10::integer for no key update skip locked) r
    limit $10),
 u as (
   update ${s}.ready r set
@@ -79,17 +87,21 @@ u as (
                        else clock_timestamp() + $12::float8 * interval '1 millisecond' end,
          claim = case when k.claim is not null and k.quarantine is not null then null else $11::uuid end,
          lane = case when k.claim is not null and k.quarantine is not null then k.quarantine
-                     when k.quarantine is null then r.lane else k.stamped_lane end,
-         home_lane = k.stamped_lane,
+                     else k.stamped_lane end,
+         home_lane = case when k.quarantine is not null then k.stamped_lane
+                          else coalesce((select h.stamped from unnest($13::integer[], $14::integer[])
+                                           as h(lane, stamped) where h.lane = r.home_lane limit 1),
+                                        r.home_lane) end,
          version = coalesce(r.version, k.stamp),
          fresh = false,
+         wake = false,
          strikes = r.strikes + case when k.claim is not null then 1 else 0 end,
          solo_strikes = r.solo_strikes
            + case when k.claim is not null and k.quarantine is null then 1 else 0 end,
          first_claimed_at = coalesce(r.first_claimed_at, clock_timestamp())
     from k where r.id = k.id and r.part = k.part
-  returning r.*, k.epoch as before, k.ord, k.fresh as was_fresh, k.due_at as was_due)
-select ${claimed}, case when u.claim is null then -u.ord else u.ord end, ${micros('u.was_due')},
-       ${micros('clock_timestamp()')}
+  returning r.*, k.epoch as before, k.ord, k.fresh as was_fresh, k.wake as was_woken, k.due_at as was_due)
+select case when u.claim is null then -u.ord else u.ord end, ${micros('u.was_due')},
+       ${micros('clock_timestamp()')}, ${claimed}
   from u join ${s}.runs on runs.id = u.id and runs.part = u.part`;
 }

@@ -1,180 +1,103 @@
-// The one statement that writes what turns produced: many runs, one transaction, one round trip.
+// The statements that write what turns produced: many runs, one transaction, one round trip.
 //
-//   G1. Each `ready` row is changed by one CTE at most; `runs` only from the RETURNING of the fenced delete.
+//   G1. Each `ready` row is changed by one CTE at most; `runs` only from the RETURNING of a fenced delete.
 //   G2. The fence is in the statement: a row is locked (skipping strangers' locks), and its epoch compared.
-//   G3. Items that only add entries share the lock; items that change their row take it alone.
+//   G3. Items that only add rows share the lock; items that change their row or its calls take it alone.
 //   G4. Rows are locked in the order of ids. Lookups go by arrays of ids, so that the primary key is the only
 //       sensible plan; batch and locked rows meet by hash, whatever the estimates say.
-//   G5. Every item has an answer: done; already (by an earlier sending of the same); busy; lost.
+//   G5. Every item has an answer: done; already (by an earlier sending of the same); busy; lost. What is
+//       plainly done has no row of its own, so that most batches are answered by one, which says the instant.
+//       What was not to be locked is sent again at once, by the statement that finds out about it.
 //   G6. Entries that an earlier sending wrote keep its instant, and the answer says it: `old` looks for them,
 //       but only where something was not inserted. What an earlier sending wrote too late for our snapshot is
 //       busy, and found by the next sending.
-import { instantOf, micros } from './sql-time.js';
+//   G7. A statement is made of the pieces that a batch needs (commit-pieces.ts): idle lines of SQL would cost
+//       a lone write more than its own work. Any batch can be sent by the statement of all pieces as well.
+//   G8. A run that goes on as new is rare: its batches take the statement of all pieces, and make no other.
+import { groups, type ColumnKey, type CommitColumns, type Group } from './commit-columns.js';
+import { pieces } from './commit-pieces.js';
+import { CommitText } from './commit-text.js';
+import { micros } from './sql-time.js';
 import { named, type Statement } from './statement.js';
 
-const ms = (value: string): string => `${value} * interval '1 millisecond'`;
+/** How a batch is sent. */
+export type Sending =
+  /** What was not sent before: an entry that is there is a unique violation, and nothing is written. */
+  | 'first'
+  /** What was sent before: looking for it costs too much to be done each time. */
+  | 'again';
 
-/** The two forms of the commit statement, for one schema. They take the same parameters: commit-values.ts. */
-export interface CommitStatements {
-  /** For what was not sent before: an entry that is there is a unique violation, and nothing is written. */
-  readonly first: Statement;
-  /** For what was sent before: looking for it costs too much to be done each time. */
-  readonly again: Statement;
+/** A statement, and the columns that are its parameters. */
+export interface CommitStatement extends Statement {
+  readonly columns: readonly ColumnKey[];
 }
 
-/** Builds the commit statements. `s` is the quoted schema. */
-export function commitStatements(s: string): CommitStatements {
-  const build = (journal: string, found: Found): string => {
-    const ctes = [batch(s), journal, calls(s), settle(s), change(s)].join(',');
-    return `with${ctes}${answers(s, found)}`;
-  };
-  return {
-    first: named('commit', build(firstEntries(s), { join: '', whole: 'true', at: 't.now' })),
-    again: named('commit_again', build(repeatedEntries(s), {
-      join: 'left join old on old.ord = i.ord',
-      whole: 'coalesce(old.whole, true)',
-      at: 'coalesce(old.at, t.now)',
-    })),
-  };
+// A prepared statement takes the server 300 kB a session. What comes first is what comes often.
+const mostStatements = 24;
+
+/** All but what holds for one row alone. What a batch has nothing of is given as empty columns. */
+const all: readonly Group[] = (Object.keys(groups) as Group[]).filter((group) =>
+  group !== 'closer' && group !== 'letter');
+
+/** The commit statements of one schema, each made when it is first needed. */
+export class CommitStatements {
+  readonly #schema: string;
+  readonly #made = new Map<string, CommitStatement>();
+  readonly #whole: Readonly<Record<Sending, CommitStatement>>;
+
+  /** `schema` is the quoted name. */
+  constructor(schema: string) {
+    this.#schema = schema;
+    this.#whole = { first: this.#make(all, 'first'), again: this.#make(all, 'again') };
+  }
+
+  /** The statement for a batch: of its own pieces, or of all where many were made, or few are sent. */
+  for(batch: CommitColumns, sending: Sending): CommitStatement {
+    if (sending === 'again') return this.#whole.again;
+    const { contents } = batch;
+    if (batch.has('next')) return this.#whole.first;
+    const key = contents.join(' ');
+    let statement = this.#made.get(key);
+    if (statement === undefined) {
+      if (this.#made.size === mostStatements) return this.#whole.first;
+      this.#made.set(key, statement = this.#make(contents, 'first'));
+    }
+    return statement;
+  }
+
+  #make(contents: readonly Group[], sending: Sending): CommitStatement {
+    const text = new CommitText(this.#schema, sending === 'again', (group) => contents.includes(group));
+    const sql = `with${pieces(text).join(',')}${sending === 'first' ? exceptions(text) : answers(text)}`;
+    return { ...named(sending === 'first' ? 'commit' : 'commit_again', sql), columns: text.parameters };
+  }
 }
 
-/** How the answers speak of entries that were there: whether all of an item's are, and since when. */
-interface Found {
-  readonly join: string;
-  readonly whole: string;
-  readonly at: string;
-}
-
-/** The items, the rows that could be locked, and the items that still own theirs. */
-function batch(s: string): string {
-  const lock = (ids: string, strength: string): string =>
-    `select id, epoch, wake, rested_from from ${s}.ready where id = any(${ids}::text[])
-        and part = any($3::smallint[]) order by id for ${strength} skip locked`;
+/** The instant, and what is not plainly done beside it. */
+function exceptions(text: CommitText): string {
+  const move = text.has('move');
   return `
-t as materialized (select clock_timestamp() as now),
-i as materialized (
-  select * from unnest($4::text[], $5::smallint[], $6::integer[], $7::bigint[], $8::text[], $9::text[],
-    $10::text[], $11::text[], $12::text[], $13::text[], $14::float8[], $15::float8[], $16::text[])
-    with ordinality
-    as i(id, part, generation, epoch, act, status, codec, output, error, reason, in_ms, at_us, quarantine,
-         ord)),
-x as materialized (
-  select * from (${lock('$1', 'no key update')}) change
-  union all
-  select * from (${lock('$2', 'share')}) share),
-ok as materialized (select i.*, x.wake from i join x on x.id = i.id and x.epoch = i.epoch)`;
+select ${micros('t.now')}, ok.ord, ok.locked is not null, ok.mine, ok.wake, ok.rested_from = ok.epoch,
+       ${move ? 'upd.epoch' : 'null'}
+  from t left join ok${move ? '\n  left join upd on upd.ord = ok.ord' : ''}
+    on (ok.mine and not ok.wake${move ? " and ok.act is distinct from 'rest'" : ''}) is not true`;
 }
 
-function entries(s: string): string {
+/** An answer for every item, with its instant. */
+function answers(text: CommitText): string {
+  const { s } = text;
   return `
-  insert into ${s}.journal (part, run_id, generation, place, position, kind, name, codec, value, error,
-                            attempt, started_at, ended_at)
-  select ok.part, ok.id, ok.generation, e.place, e.position, e.kind, e.name, e.codec, e.value, e.error,
-         e.attempt, t.now - ${ms('e.took_ms')}, t.now
-    from unnest($17::bigint[], $18::text[], $19::integer[], $20::text[], $21::text[], $22::text[],
-                $23::text[], $24::text[], $25::integer[], $26::float8[])
-         as e(ord, place, position, kind, name, codec, value, error, attempt, took_ms)
-    join ok on ok.ord = e.ord, t`;
-}
-
-function firstEntries(s: string): string {
-  return `
-j as (${entries(s)})`;
-}
-
-/** First write wins: an entry that is there is an earlier sending of the same. */
-function repeatedEntries(s: string): string {
-  return `
-j as (${entries(s)}
-  on conflict (run_id, generation, place) do nothing
-  returning run_id, place),
-old as (
-  select e.ord, max(k.ended_at) as at, bool_and(k.place is not null or j.place is not null) as whole
-    from unnest($17::bigint[], $18::text[]) as e(ord, place)
-    join i on i.ord = e.ord
-    left join ${s}.journal k on k.run_id = any($1::text[] || $2::text[])
-     and k.run_id = i.id and k.generation = i.generation and k.place = e.place
-    left join j on j.run_id = i.id and j.place = e.place
-   where (select count(*) from j) < cardinality($17::bigint[])
-   group by e.ord)`;
-}
-
-/** Calls that outlive their turn are written and changed; answered ones go, and all when the run settles. */
-function calls(s: string): string {
-  return `
-c as (
-  insert into ${s}.calls (part, run_id, generation, place, kind, name, due_at, attempt, error)
-  select ok.part, ok.id, ok.generation, c.place, c.kind, c.name,
-         coalesce(t.now + ${ms('c.delay_ms')}, ${instantOf('c.at_us')}), c.attempt, c.error
-    from unnest($27::bigint[], $28::text[], $29::text[], $30::text[], $31::integer[], $32::text[],
-                $33::float8[], $34::float8[])
-         as c(ord, place, kind, name, attempt, error, delay_ms, at_us)
-    join ok on ok.ord = c.ord, t
-  on conflict (run_id, generation, place)
-  do update set due_at = excluded.due_at, attempt = excluded.attempt, error = excluded.error),
-g as (
-  delete from ${s}.calls k using ok
-   where k.run_id = any($37::text[]) and k.run_id = ok.id and k.generation = ok.generation
-     and (ok.act = 'settle' or (ok.ord, k.place) in (select * from unnest($35::bigint[], $36::text[]))))`;
-}
-
-/** Settlements and parks: the row goes, and with it every claim on the run. */
-function settle(s: string): string {
-  return `
-del as (
-  delete from ${s}.ready r using ok
-   where r.id = any($1::text[]) and r.id = ok.id and r.part = ok.part and ok.act in ('settle', 'park')
-  returning r.id, r.version, r.first_claimed_at, ok.ord),
-fin as (
-  update ${s}.runs u
-     set status = ok.status, output_codec = ok.codec, output = ok.output, error = ok.error,
-         reason = ok.reason, version = del.version, started_at = del.first_claimed_at,
-         settled_at = case when ok.act = 'settle' then t.now end,
-         parked_at = case when ok.act = 'park' then t.now end, settled_epoch = ok.epoch
-    from del join ok on ok.ord = del.ord, t
-   where u.id = any($1::text[]) and u.id = del.id and u.part = ok.part)`;
-}
-
-/** Rests and renewals. A rest is a change of ownership and writes a new epoch; a renewal is none. */
-function change(s: string): string {
-  return `
-upd as (
-  update ${s}.ready r set
-         due_at = case when ok.act = 'renew' then t.now + ${ms('ok.in_ms')}
-                       when r.wake then t.now
-                       else greatest(t.now, coalesce(least(t.now + ${ms('ok.in_ms')},
-                                                          ${instantOf('ok.at_us')}),
-                                                    'infinity')) end,
-         epoch = case when ok.act = 'renew' then r.epoch else greatest(r.epoch + 1, ${micros('t.now')}) end,
-         rested_from = case when ok.act = 'renew' then r.rested_from else r.epoch end,
-         claim = case when ok.act = 'renew' then r.claim end,
-         wake = case when ok.act = 'renew' then r.wake else false end,
-         lane = case when ok.quarantine = 'keep' then r.lane else r.home_lane end,
-         strikes = case when ok.quarantine = 'absolve' then 0 else r.strikes end,
-         solo_strikes = case when ok.quarantine = 'absolve' then 0 else r.solo_strikes end
-    from ok, t
-   where r.id = any($1::text[]) and r.id = ok.id and r.part = ok.part and ok.act in ('rest', 'renew')
-  returning ok.ord, r.epoch)`;
-}
-
-function answers(s: string, found: Found): string {
-  return `
-select i.ord,
-       case when ok.ord is not null and not ${found.whole} then 'busy'
-            when ok.ord is not null then 'done'
-            when x.id is not null then
-              case when i.act = 'rest' and x.rested_from = i.epoch then 'already' else 'lost' end
-            when exists (select from ${s}.ready r
-                          where r.id = any($1::text[] || $2::text[]) and r.id = i.id and r.part = i.part)
-              then 'busy'
-            when exists (select from ${s}.runs u
-                          where u.id = any($1::text[] || $2::text[]) and u.id = i.id and u.part = i.part
-                            and u.settled_epoch = i.epoch) then 'already'
-            else 'lost' end,
-       upd.epoch, coalesce(ok.wake, false), ${micros(found.at)}
-  from i cross join t
-  left join ok on ok.ord = i.ord
-  left join x on x.id = i.id
-  left join upd on upd.ord = i.ord
-  ${found.join}`;
+select ok.ord, case
+         when ok.mine then case when coalesce(old.whole, true) then 'done' else 'busy' end
+         when (ok.act = 'rest' or ok.next_lane is not null) and ok.rested_from = ok.epoch then 'already'
+         when ok.locked is not null then 'lost'
+         when exists (select from ${s}.ready r
+                       where r.id = any(${text.ids()}) and r.id = ok.id and r.part = ok.part) then 'busy'
+         when exists (select from ${s}.runs u
+                       where u.id = any(${text.ids()}) and u.id = ok.id and u.part = ok.part
+                         and u.settled_epoch = ok.epoch) then 'already'
+         else 'lost' end,
+       upd.epoch, coalesce(ok.wake, false), ${micros('coalesce(old.at, ok.now)')}
+  from ok
+  left join upd on upd.ord = ok.ord
+  left join old on old.ord = ok.ord`;
 }

@@ -26,17 +26,27 @@ export type LeaseThreadMessage =
   | { readonly kind: 'hold' | 'beat'; readonly leases: readonly (string | number)[] }
   | { readonly kind: 'close' };
 
+// A run whose transactional step holds its row is passed by: who waited for it would let all others end.
+function held(s: string, parts: string): string {
+  return `
+with x as materialized (
+  select id from ${s}.ready
+   where id = any($1::text[]) and part = any(${parts}::smallint[]) and claim is not null
+     and (id, epoch) in (select * from unnest($1::text[], $2::bigint[])) order by id
+     for no key update skip locked)
+update ${s}.ready r set`;
+}
+
+const those = (parts: string): string => `
+  from x where r.id = any($1::text[]) and r.part = any(${parts}::smallint[]) and r.id = x.id`;
+
 function renewText(s: string): string {
-  return `update ${s}.ready r set due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
-   where r.id = any($1::text[]) and r.part = any($4::smallint[]) and r.claim is not null
-     and (r.id, r.epoch) in (select * from unnest($1::text[], $2::bigint[]))`;
+  return `${held(s, '$4')} due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'${those('$4')}`;
 }
 
 function handBackText(s: string): string {
-  return `update ${s}.ready r set due_at = clock_timestamp(), claim = null, rested_from = r.epoch,
-         epoch = greatest(r.epoch + 1, ${micros('clock_timestamp()')})
-   where r.id = any($1::text[]) and r.part = any($3::smallint[]) and r.claim is not null
-     and (r.id, r.epoch) in (select * from unnest($1::text[], $2::bigint[]))`;
+  return `${held(s, '$3')} due_at = clock_timestamp(), claim = null, rested_from = r.epoch,
+         epoch = greatest(r.epoch + 1, ${micros('clock_timestamp()')})${those('$3')} returning r.id`;
 }
 
 class LeaseThread {
@@ -87,12 +97,16 @@ class LeaseThread {
     const parts = ids.map(partOf);
     try {
       if (renew) await this.#session.rows(renewText(schema), [...leases, leaseMs, parts]);
-      else await this.#session.rows(handBackText(schema), [...leases, parts]);
+      else await this.#handBack([...leases, parts]);
       this.#renewed = systemEnv.monotonic();
-      if (!renew) this.#held.clear();
     } catch {
       // Tried again at the next look; if it never succeeds the leases end, which is what they are for.
     }
+  }
+
+  async #handBack(values: readonly unknown[]): Promise<void> {
+    const rows = await this.#session.rows(handBackText(this.#data.schema), values);
+    for (const [id] of rows) this.#held.delete(String(id));
   }
 }
 

@@ -10,16 +10,22 @@ import { Session, type SessionOptions } from './session.js';
 const coalesceMs = 5;
 const reconnectMs = 500;
 
-type DueListener = () => void;
+type Listener = () => void;
 type SettledListener = (runs: readonly RunRecord[] | null) => void;
+type PublishedListener = (runIds: ReadonlySet<string>) => void;
+
+/** What others are told: something became due, settled, or was sent. */
+type Mark = 'd' | 's' | 'm';
 
 /** Hints within this process, and to others when a session is given. */
 export class Notices implements Hints {
   readonly #env: Env;
   readonly #session: Session | null;
   readonly #channel: string;
-  readonly #due = new Set<DueListener>();
+  readonly #due = new Set<Listener>();
   readonly #settled = new Set<SettledListener>();
+  readonly #mail = new Set<Listener>();
+  readonly #published = new Set<PublishedListener>();
   #pending = '';
   #sending = false;
   #listeners = 0;
@@ -36,19 +42,34 @@ export class Notices implements Hints {
     this.#session.onBroken = () => this.#broken();
   }
 
-  onDue(listener: DueListener): () => void {
-    this.#due.add(listener);
-    return () => void this.#due.delete(listener);
+  onDue(listener: Listener): () => void {
+    return added(this.#due, listener);
   }
 
   onSettled(listener: SettledListener): () => void {
-    this.#settled.add(listener);
-    return () => void this.#settled.delete(listener);
+    return added(this.#settled, listener);
+  }
+
+  onMail(listener: Listener): () => void {
+    return added(this.#mail, listener);
+  }
+
+  onPublished(listener: PublishedListener): () => void {
+    return added(this.#published, listener);
   }
 
   due(): void {
     for (const listener of this.#due) listener();
     this.#tellOthers('d');
+  }
+
+  mail(): void {
+    for (const listener of this.#mail) listener();
+    this.#tellOthers('m');
+  }
+
+  published(runIds: ReadonlySet<string>): void {
+    for (const listener of this.#published) listener(runIds);
   }
 
   settled(runs: readonly RunRecord[]): void {
@@ -62,17 +83,22 @@ export class Notices implements Hints {
     return () => void this.#listeners--;
   }
 
-  // The payload names our own connection, so that a process does not hear itself: `<token> ds`.
+  // The payload names our own connection, so that a process does not hear itself: `<token> dsm`.
   readonly #token: string = systemEnv.newToken();
 
   #heard(payload: string): void {
     const [from, what] = payload.split(' ');
     if (from === this.#token || what === undefined) return;
-    if (what.includes('d')) for (const listener of this.#due) listener();
-    if (what.includes('s')) for (const listener of this.#settled) listener(null);
+    this.#tell(what);
   }
 
-  #tellOthers(what: 'd' | 's'): void {
+  #tell(what: string): void {
+    if (what.includes('d')) for (const listener of this.#due) listener();
+    if (what.includes('s')) for (const listener of this.#settled) listener(null);
+    if (what.includes('m')) for (const listener of this.#mail) listener();
+  }
+
+  #tellOthers(what: Mark): void {
     if (this.#session === null || this.#closed) return;
     if (!this.#pending.includes(what)) this.#pending += what;
     if (this.#sending) return;
@@ -100,8 +126,7 @@ export class Notices implements Hints {
     try {
       await this.#session.script(`listen "${this.#channel.replaceAll('"', '""')}"`);
       // Whatever was told before the ear was open: look once.
-      for (const listener of this.#due) listener();
-      for (const listener of this.#settled) listener(null);
+      this.#tell('dsm');
     } catch (error) {
       publish('perdure:trouble', () => ({ what: 'listening for hints failed; polling goes on', error }));
       this.#broken();
@@ -121,4 +146,9 @@ export class Notices implements Hints {
     this.#closed = true;
     await this.#session?.close();
   }
+}
+
+function added<Kind>(listeners: Set<Kind>, listener: Kind): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
 }

@@ -1,20 +1,22 @@
 // The Store port on PostgreSQL: parameters out, rows in. Every statement is constant text; the rules live
 // beside it.
 import { WorkflowError } from '@perdure/core';
-import {
-  nothing, partOf, type CallKind, type Encoded, type ClaimAnswer, type ClaimRequest, type History,
-  type Lease, type NewRun, type RecordedCall, type RecordedEntry, type RunRecord, type RunStatus,
-  type StartAnswer, type Store, type TurnAnswer, type TurnWrite,
+import type {
+  ClaimAnswer, ClaimRequest, History, Lease, NewRun, RunRecord, StartAnswer, Store, TurnAnswer, TurnWrite,
 } from '@perdure/core/engine';
 import { claimLanes, LowWaterMarks, readClaim } from './claim-rows.js';
 import { claimStatements, type ClaimStatements } from './claim-statements.js';
-import { commitStatements, type CommitStatements } from './commit-statement.js';
-import { commitValues } from './commit-values.js';
+import { CommitColumns } from './commit-columns.js';
+import { CommitStatements, type Sending } from './commit-statement.js';
+import { readRun } from './detail-rows.js';
+import { readHistories } from './history-rows.js';
+import { laneUnder, readKind } from './operation-statements.js';
+import { partsOf } from './postgres-details.js';
+import { PostgresOperations } from './postgres-operations.js';
 import { readStatements, type ReadStatements } from './read-statements.js';
 import type { Row, StatementRunner } from './session.js';
 import { DataRefusedError, DuplicateKeyError, LockTimeoutError } from './sql-error.js';
-import { startColumns, startStatements, startValues, type StartStatements } from './start-statements.js';
-import type { Statement } from './statement.js';
+import { startCall, startStatements, type StartStatements } from './start-statements.js';
 
 /** The connections of a store, by what may wait for what: a deep backlog never delays a step's commit. */
 export interface StoreSessions {
@@ -25,7 +27,7 @@ export interface StoreSessions {
 }
 
 /** Runs in PostgreSQL. */
-export class PostgresStore implements Store {
+export class PostgresStore extends PostgresOperations implements Store {
   readonly #sessions: StoreSessions;
   readonly #start: StartStatements;
   readonly #claim: ClaimStatements;
@@ -36,10 +38,11 @@ export class PostgresStore implements Store {
 
   /** `schema` is the quoted name. */
   constructor(sessions: StoreSessions, schema: string) {
+    super(sessions, schema);
     this.#sessions = sessions;
     this.#start = startStatements(schema, 'own');
     this.#claim = claimStatements(schema);
-    this.#commit = commitStatements(schema);
+    this.#commit = new CommitStatements(schema);
     this.#read = readStatements(schema);
   }
 
@@ -60,10 +63,8 @@ export class PostgresStore implements Store {
   async #startSorted(runs: readonly NewRun[]): Promise<readonly StartAnswer[]> {
     let rows: readonly Row[];
     try {
-      const [only] = runs;
-      rows = runs.length === 1 && only !== undefined
-        ? await this.#sessions.starts.run(this.#start.one, startValues(only))
-        : await this.#sessions.starts.run(this.#start.many, startColumns(runs));
+      const { statement, values } = startCall(this.#start, runs);
+      rows = await this.#sessions.starts.run(statement, values);
     } catch (error) {
       return this.#startApart(runs, error);
     }
@@ -122,7 +123,8 @@ export class PostgresStore implements Store {
   async #claimLanes(request: ClaimRequest, kind: 'normal' | 'quarantine'): Promise<ClaimAnswer> {
     const lanes = claimLanes(request, kind, { marks: this.#marks, turn: this.#turn++ });
     const rows = await this.#sessions.claims.run(this.#claim.claim,
-      [...lanes.columns, kind === 'quarantine' ? 1 : request.limit, request.claimId, request.leaseMs]);
+      [...lanes.columns, kind === 'quarantine' ? 1 : request.limit, request.claimId, request.leaseMs,
+        ...lanes.homes]);
     return readClaim(rows, lanes.lanes, this.#marks);
   }
 
@@ -134,8 +136,8 @@ export class PostgresStore implements Store {
   }
 
   async recall(request: ClaimRequest): Promise<ClaimAnswer> {
-    const lanes = [...claimLanes(request, 'normal', { marks: this.#marks, turn: 0 }).stamped,
-      ...claimLanes(request, 'quarantine', { marks: this.#marks, turn: 0 }).lanes];
+    const kinds = ['normal', 'quarantine'] as const;
+    const lanes = kinds.flatMap((kind) => claimLanes(request, kind, { marks: this.#marks, turn: 0 }).stamped);
     const rows = await this.#sessions.claims.run(this.#claim.recall, [lanes, request.claimId]);
     return readClaim(rows, [], this.#marks);
   }
@@ -144,18 +146,11 @@ export class PostgresStore implements Store {
     const ids = leases.map((lease) => lease.runId);
     const rows = await this.#sessions.claims.run(this.#claim.history,
       [ids, partsOf(ids), leases.map((lease) => lease.generation)]);
-    const histories = new Map(leases.map((lease) =>
-      [lease.runId, { entries: [] as RecordedEntry[], calls: [] as RecordedCall[] }]));
-    for (const row of rows) {
-      const history = histories.get(String(row[0]));
-      if (row[1] === 'e') history?.entries.push(readEntry(row));
-      else history?.calls.push(readCall(row));
-    }
-    for (const { entries } of histories.values()) entries.sort((a, b) => a.position - b.position);
-    return leases.map((lease) => histories.get(lease.runId) ?? { entries: [], calls: [] });
+    return readHistories(rows, leases);
   }
 
   async commit(writes: readonly TurnWrite[]): Promise<readonly TurnAnswer[]> {
+    if (writes.length === 0) return [];
     // One order of ids everywhere (G4); the answers go back to the order of the caller.
     const order = writes.map((write, index) => ({ write, index }))
       .sort((a, b) => (a.write.lease.runId < b.write.lease.runId ? -1 : 1));
@@ -166,35 +161,43 @@ export class PostgresStore implements Store {
   }
 
   async #commitSorted(
-    writes: readonly TurnWrite[], statement: Statement = this.#commit.first,
+    writes: readonly TurnWrite[], sending: Sending = 'first',
   ): Promise<readonly TurnAnswer[]> {
-    let answers: TurnAnswer[];
+    let answers: (TurnAnswer | null)[];
     try {
-      answers = await this.#commitWith(statement, writes);
+      answers = await this.#send(writes, sending);
     } catch (error) {
       // Nobody but the fenced owner writes these keys: one that is there is an earlier sending of the same.
-      if (error instanceof DuplicateKeyError) return this.#commitSorted(writes, this.#commit.again);
+      if (error instanceof DuplicateKeyError) return this.#commitSorted(writes, 'again');
       // Only a value at fault splits a batch, until it stands alone. The rest is sent again whole by the
       // caller.
       if (!(error instanceof DataRefusedError)) throw error;
       if (writes.length === 1) return [{ kind: 'refused', why: error.message }];
       const half = Math.ceil(writes.length / 2);
-      const left = await this.#commitSorted(writes.slice(0, half), statement);
-      return [...left, ...await this.#commitSorted(writes.slice(half), statement)];
+      const left = await this.#commitSorted(writes.slice(0, half), sending);
+      return [...left, ...await this.#commitSorted(writes.slice(half), sending)];
     }
-    // What an earlier sending has done is answered with the time that it was done.
-    const early = [...writes.keys()].filter((index) => answers[index]?.kind === 'already-done');
-    if (early.length === 0 || statement === this.#commit.again) return answers;
-    const dated = await this.#commitWith(this.#commit.again, early.flatMap((index) => writes[index] ?? []));
-    for (const [at, index] of early.entries()) answers[index] = dated[at] ?? { kind: 'busy' };
-    return answers;
+    // What was locked by a stranger, or not there, is found out about; and when an earlier sending did it.
+    const open = [...writes.keys()].filter((index) => answers[index] === null);
+    if (open.length === 0) return answers as TurnAnswer[];
+    const dated = await this.#send(open.flatMap((index) => writes[index] ?? []), 'again');
+    for (const [at, index] of open.entries()) answers[index] = dated[at] ?? { kind: 'busy' };
+    return answers.map((answer) => answer ?? { kind: 'busy' });
   }
 
-  async #commitWith(statement: Statement, writes: readonly TurnWrite[]): Promise<TurnAnswer[]> {
-    const rows = await this.#sessions.commits.run(statement, commitValues(writes));
-    const answers = new Array<TurnAnswer>(writes.length);
-    for (const row of rows) answers[Number(row[0]) - 1] = readAnswer(row);
-    return answers;
+  // Queue, workflow and priority of a run stay as they are for as long as its lease does.
+  async #nextLanes(writes: readonly TurnWrite[]): Promise<ReadonlyMap<string, number> | undefined> {
+    const ids = writes.filter(({ end }) => end?.kind === 'continue').map(({ lease }) => lease.runId);
+    if (ids.length === 0) return undefined;
+    const rows = await this.#sessions.commits.run(this.#read.kinds, [ids, partsOf(ids)]);
+    return new Map(rows.map(readKind).map((kind) => [kind.id, laneUnder(kind, null)]));
+  }
+
+  async #send(writes: readonly TurnWrite[], sending: Sending): Promise<(TurnAnswer | null)[]> {
+    const batch = new CommitColumns(writes, await this.#nextLanes(writes));
+    const statement = this.#commit.for(batch, sending);
+    const rows = await this.#sessions.commits.run(statement, batch.values(statement.columns));
+    return sending === 'first' ? readFirst(rows, writes.length) : readAgain(rows, writes.length);
   }
 }
 
@@ -202,62 +205,29 @@ function missing(runId: string): WorkflowError {
   return new WorkflowError('NO_ANSWER', `The store has no answer for start '${runId}'.`, { runId });
 }
 
-function partsOf(ids: readonly string[]): readonly number[] {
-  return [...new Set(ids.map(partOf))];
+/** Answers to a first sending; null where only another one can tell. What has no row of its own is done. */
+function readFirst(rows: readonly Row[], count: number): (TurnAnswer | null)[] {
+  const at = Number(rows[0]?.[0]);
+  const done: TurnAnswer = { kind: 'done', at, epoch: null, wake: false };
+  const answers = new Array<TurnAnswer | null>(count).fill(done);
+  for (const [, ord, locked, mine, wake, rested, epoch] of rows) {
+    if (ord === null) continue;
+    answers[Number(ord) - 1] = mine === true
+      ? { kind: 'done', at, epoch: epoch === null ? null : Number(epoch), wake: wake === true }
+      : locked === true && rested !== true ? { kind: 'lost' } : null;
+  }
+  return answers;
 }
 
-function readAnswer(row: Row): TurnAnswer {
-  const [, kind, epoch, wake, at] = row;
-  if (kind === 'busy' || kind === 'lost') return { kind };
-  return {
-    kind: kind === 'done' ? 'done' : 'already-done',
-    at: Number(at),
-    epoch: epoch === null ? null : Number(epoch),
-    wake: wake === true,
-  };
-}
-
-function readRun(row: Row): RunRecord {
-  const [id, workflow, generation, codec, output, error, reason, status] = row;
-  return {
-    id: String(id),
-    workflow: String(workflow),
-    generation: Number(generation),
-    output: codec === null ? nothing : encodedOf(codec, output),
-    error: error as string | null,
-    reason: reason as string | null,
-    status: status as RunStatus,
-  };
-}
-
-// The CHECK constraints and this package alone write these columns.
-function encodedOf(codec: unknown, text: unknown): Encoded {
-  return { codec: codec as Encoded['codec'], text: text as string | null };
-}
-
-function readEntry(row: Row): RecordedEntry {
-  const [, , place, position, kind, name, codec, value, error, attempt, tookMs, at] = row;
-  return {
-    place: String(place),
-    position: Number(position),
-    kind: kind as CallKind,
-    name: String(name),
-    value: encodedOf(codec, value),
-    error: error as string | null,
-    attempt: Number(attempt),
-    tookMs: Number(tookMs),
-    at: Number(at),
-  };
-}
-
-function readCall(row: Row): RecordedCall {
-  const [, , place, , kind, name, , , error, attempt, , dueAt] = row;
-  return {
-    place: String(place),
-    kind: kind as CallKind,
-    name: String(name),
-    attempt: Number(attempt),
-    error: error as string | null,
-    dueAt: dueAt === null ? Infinity : Number(dueAt),
-  };
+function readAgain(rows: readonly Row[], count: number): TurnAnswer[] {
+  const answers = new Array<TurnAnswer>(count).fill({ kind: 'busy' });
+  for (const [ord, kind, epoch, wake, at] of rows) {
+    answers[Number(ord) - 1] = kind === 'busy' || kind === 'lost' ? { kind } : {
+      kind: kind === 'done' ? 'done' : 'already-done',
+      at: Number(at),
+      epoch: epoch === null ? null : Number(epoch),
+      wake: wake === true,
+    };
+  }
+  return answers;
 }

@@ -4,10 +4,12 @@
 //       not answer must not be waited for, and a half-open connection never says so itself.
 //   S2. A query that failed without an SQLSTATE, or ran into its deadline, may have been executed.
 //   S3. One query at a time; who shares sessions does so through a SessionPool.
+//   S4. A connection that the driver and the server see differently is given up: when the driver has thrown
+//       in the midst of a query, or a statement is not prepared that it takes for prepared.
 import type { Env } from '@perdure/core/engine';
 import { systemEnv } from '@perdure/core/engine';
 import pg from 'pg';
-import { unavailable } from './sql-error.js';
+import { sqlStateOf, unavailable } from './sql-error.js';
 import type { Statement } from './statement.js';
 
 /** A row as the driver reads it: columns in the order of the statement. */
@@ -87,6 +89,7 @@ export class Session implements Runner {
       const result = await client.query<unknown[]>(query);
       return result.rows;
     } catch (error) {
+      if (isSpoilt(error)) this.#giveUp(client);
       throw unavailable(error, this.#options.deadlineMs);
     } finally {
       timer.cancel();
@@ -104,13 +107,7 @@ export class Session implements Runner {
     const client = new pg.Client({ ...this.#options.config, types, keepAlive: true });
     this.#current = client;
     const timer = this.#env.after(this.#options.deadlineMs, () => destroy(client));
-    const broken = (): void => {
-      // An 'end' may come late, when the next client is already there.
-      if (this.#current !== client) return;
-      this.#current = null;
-      this.#client = null;
-      this.onBroken?.();
-    };
+    const broken = (): void => this.#broke(client);
     // Without a listener an 'error' of an idle connection would end the process.
     client.on('error', broken);
     client.on('end', broken);
@@ -130,6 +127,19 @@ export class Session implements Runner {
     }
   }
 
+  #broke(client: pg.Client): void {
+    // An 'end' may come late, when the next client is already there.
+    if (this.#current !== client) return;
+    this.#current = null;
+    this.#client = null;
+    this.onBroken?.();
+  }
+
+  #giveUp(client: pg.Client): void {
+    this.#broke(client);
+    destroy(client);
+  }
+
   /** Ends the connection; queries after this fail. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -139,6 +149,12 @@ export class Session implements Runner {
     holding(client).ref();
     await client.end().catch(() => undefined);
   }
+}
+
+const otherStatements: ReadonlySet<string | null> = new Set([null, '26000', '42P05']);
+
+function isSpoilt(error: unknown): boolean {
+  return otherStatements.has(sqlStateOf(error));
 }
 
 // Methods of the driver's Client that its type declarations leave out.
