@@ -17,6 +17,15 @@ interface Item {
   readonly write: TurnWrite;
 }
 
+/** What a committer tells. */
+export interface CommitterHooks {
+  readonly outage: Outage;
+  /** A write of this run was answered. */
+  afterWrite(run: LiveRun): void;
+  /** Chunks of these runs are durable. */
+  published(runIds: ReadonlySet<string>): void;
+}
+
 const firstBusyPauseMs = 5;
 const longestBusyPauseMs = 200;
 
@@ -25,16 +34,16 @@ export class Committer {
   readonly #store: Store;
   readonly #env: Env;
   readonly #outage: Outage;
-  readonly #afterWrite: (run: LiveRun) => void;
+  readonly #hooks: CommitterHooks;
   readonly #queue = new Set<LiveRun>();
   #underWay = 0;
   #scheduled = false;
 
-  constructor(store: Store, env: Env, hooks: { outage: Outage; afterWrite: (run: LiveRun) => void }) {
+  constructor(store: Store, env: Env, hooks: CommitterHooks) {
     this.#store = store;
     this.#env = env;
     this.#outage = hooks.outage;
-    this.#afterWrite = hooks.afterWrite;
+    this.#hooks = hooks;
   }
 
   /** The run has something to write. */
@@ -105,16 +114,24 @@ export class Committer {
   /** Hands the answers to their runs; returns the items that are to be sent again. */
   #answer(batch: readonly Item[], answers: readonly TurnAnswer[]): Item[] {
     const busy: Item[] = [];
+    let published: Set<string> | null = null;
     for (const [index, item] of batch.entries()) {
       const answer = answers[index];
       if (answer === undefined || answer.kind === 'busy') {
         busy.push(item);
         continue;
       }
+      const { lease, more } = item.write;
+      const isWritten = answer.kind === 'done' || answer.kind === 'already-done';
+      if (isWritten && more !== null && more.chunks.length > 0) {
+        published ??= new Set();
+        published.add(lease.runId);
+      }
       item.run.written(answer);
       if (item.run.hasWrites) this.submit(item.run);
-      this.#afterWrite(item.run);
+      this.#hooks.afterWrite(item.run);
     }
+    if (published !== null) this.#hooks.published(published);
     return busy;
   }
 }

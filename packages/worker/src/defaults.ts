@@ -26,6 +26,8 @@ export const defaultShutdownMs = 10_000;
 export const handBackMs = 2_000;
 /** Due times of resting runs that are known between two sweeps. */
 export const knownDueTimes = 1_000;
+/** Pieces of each kind of mail that are carried in one request at most. */
+export const largestCarry = 500;
 /** Runs that one claim takes at most. */
 export const largestClaim = 1_000;
 /** Runs whose writes share one commit at most. */
@@ -34,3 +36,9 @@ export const largestBatch = 2_000;
 export const largestBatchLength = 8_000_000;
 /** Commits under way at the same time. */
 export const commitsUnderWay = 2;
+/** How often a worker says that it is there, in ms. */
+export const seenEveryMs = 15_000;
+/** First pause before that is tried again after a failure, in ms; doubled up to `seenEveryMs`. */
+export const firstSeenRetryMs = 1_000;
+/** How long a stop waits at most until the worker is forgotten, in ms. */
+export const forgetPatienceMs = 1_000;

@@ -156,8 +156,12 @@ export class Poller {
     const answer = await this.#claim(request);
     this.#polledAt = this.#env.wallTime();
     if (sweep) this.#sweepAt = this.#env.monotonic() + idlePollMs * this.#jitter;
-    // Suspects come one at a time: as long as there was one there may be another.
-    if (request.suspects) this.#suspects = answer.runs.some((run) => run.strikes > 0);
+    // Suspects come one at a time: as long as there was one there may be another, and a full claim may have
+    // left one.
+    const full = answer.runs.length >= limit;
+    if (request.suspects) {
+      this.#suspects = answer.runs.some((run) => run.strikes > 0) || (this.#suspects && full);
+    }
     if (answer.moved > 0) this.#suspects = true;
     if (answer.moved > 0 && this.#options.turns.quarantine.free) this.#poked = true;
     if (answer.nextDueAt !== null) this.dueIn((answer.nextDueAt - answer.at) / 1_000);
@@ -199,7 +203,7 @@ export class Poller {
   }
 
   get #jitter(): number {
-    return 0.9 + this.#env.random() / 10;
+    return this.#env.spread();
   }
 
   #untilNextLook(): number {
@@ -218,7 +222,7 @@ export class Poller {
     const pauseMs = this.free > 0 ? this.#untilNextLook() : idlePollMs * this.#jitter;
     this.#pauseMs = Math.min(this.#pauseMs * 2, idlePollMs);
     this.#wake = new AbortController();
-    await this.#env.sleep(pauseMs, this.#wake.signal);
+    await this.#env.idle(pauseMs, this.#wake.signal);
     this.#wake = null;
   }
 }

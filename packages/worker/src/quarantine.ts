@@ -12,13 +12,15 @@ import { poisonStrikes, probationMs } from './defaults.js';
 export class Quarantine {
   readonly #env: Env;
   readonly #left: () => void;
+  readonly #probationMs: number;
   #suspect: LiveRun | null = null;
   #timer: Timer | null = null;
 
   /** `left` is called whenever the place is free again. */
-  constructor(env: Env, left: () => void) {
+  constructor(env: Env, left: () => void, firstProbationMs: number = probationMs) {
     this.#env = env;
     this.#left = left;
+    this.#probationMs = firstProbationMs;
   }
 
   get free(): boolean {
@@ -34,7 +36,7 @@ export class Quarantine {
       return;
     }
     this.#suspect = run;
-    this.#timer = this.#env.after(probationMs * 2 ** (strikes - 1), () => {
+    this.#timer = this.#env.after(this.#probationMs * 2 ** (strikes - 1), () => {
       run.renew('leave');
       this.release(run);
     });

@@ -5,13 +5,15 @@
 //   U2. Eviction is always safe: what is forgotten is replayed.
 //   U3. A claim of a run that is still driven here means that its old lease is gone.
 import {
-  decodeError, LiveRun, nothing, Pump, publish, type ClaimedRun, type Env, type History, type Instant,
-  type Lease, type RunRecord, type Store, type TurnEnded, type TurnHost, type TurnWrite,
-  type WorkflowDefinition,
+  decodeError, LiveRun, nothing, Pump, publish, type ChildAnswer, type ClaimedRun, type DrivenRun, type Env,
+  type Harness, type HeldRuns, type Hints, type History, type Instant, type Lease, type NewChild,
+  type NewMessage, type NewSubscription, type RunRecord, type SendAnswer, type Store, type SubscribeAnswer,
+  type Transactions, type TurnEnded, type TurnHost, type TurnWrite, type WorkflowDefinition,
 } from '@perdure/core/engine';
 import type { Logger } from '@perdure/core';
 import { Committer } from './committer.js';
 import { restingRuns } from './defaults.js';
+import { Mailroom } from './mailroom.js';
 import type { Outage } from './outage.js';
 import { Quarantine } from './quarantine.js';
 
@@ -21,8 +23,11 @@ export interface TurnsOptions {
   readonly log: Logger;
   readonly leaseMs: number;
   readonly store: Store;
+  readonly hints: Hints;
   readonly outage: Outage;
-  readonly definitions: ReadonlyMap<string, WorkflowDefinition>;
+  /** The definition that runs a claimed run. */
+  definitionFor(run: ClaimedRun): WorkflowDefinition | undefined;
+  readonly harness: Harness | null;
   /** Leases were taken; said before any code of their runs can block the loop. */
   held(leases: readonly Lease[]): void;
   /** A slot is free. */
@@ -31,21 +36,27 @@ export interface TurnsOptions {
   quarantineFreed(): void;
   /** A run rests here, due in so many milliseconds at the earliest. */
   dueIn(ms: number): void;
+  /** A run settled that others wait for, or that has children. */
+  tiedSettled(): void;
   /** Runs settled, durably. */
   settled(runs: readonly RunRecord[]): void;
+  readonly transactions: Transactions;
 }
 
-const noHistory: History = { entries: [], calls: [] };
+const noHistory: History = { entries: [], calls: [], streams: [] };
 
 /** The runs of one worker. */
-export class Turns implements TurnHost {
+export class Turns implements TurnHost<LiveRun>, HeldRuns {
   readonly env: Env;
   readonly log: Logger;
   readonly leaseMs: number;
+  readonly harness: Harness | null;
+  readonly transactions: Transactions;
   readonly quarantine: Quarantine;
   readonly #options: TurnsOptions;
   readonly #pump: Pump;
   readonly #committer: Committer;
+  readonly #mailroom: Mailroom;
   readonly #live = new Map<string, LiveRun>();
   readonly #resting = new Map<string, LiveRun>();
   #settled: RunRecord[] = [];
@@ -56,11 +67,17 @@ export class Turns implements TurnHost {
     this.env = options.env;
     this.log = options.log;
     this.leaseMs = options.leaseMs;
+    this.harness = options.harness;
+    this.transactions = options.transactions;
     this.#options = options;
     this.#pump = new Pump(options.env);
-    this.quarantine = new Quarantine(options.env, () => options.quarantineFreed());
+    this.#mailroom = new Mailroom(options);
+    const { harness } = options;
+    this.quarantine = new Quarantine(options.env, () => options.quarantineFreed(), harness?.probationMs);
     this.#committer = new Committer(options.store, options.env, {
-      outage: options.outage, afterWrite: (run) => this.quarantine.review(run, false),
+      outage: options.outage,
+      afterWrite: (run) => this.quarantine.review(run, false),
+      published: (runIds) => options.hints.published(runIds),
     });
   }
 
@@ -80,6 +97,31 @@ export class Turns implements TurnHost {
 
   submit(run: LiveRun): void {
     this.#committer.submit(run);
+  }
+
+  readMail(run: LiveRun): void {
+    this.#mailroom.read(run);
+  }
+
+  tie(child: NewChild): Promise<ChildAnswer> {
+    return this.#mailroom.tie(child);
+  }
+
+  send(lease: Lease, message: NewMessage): Promise<SendAnswer> {
+    return this.#mailroom.send(lease, message);
+  }
+
+  subscribe(subscription: NewSubscription): Promise<SubscribeAnswer> {
+    return this.#mailroom.subscribe(subscription);
+  }
+
+  /**
+   * Something came for these runs; those that are driven here hear it at once. Whoever cannot be told looks
+   * as often as mail is carried.
+   */
+  told(runIds: readonly string[]): void {
+    for (const id of runIds) this.#live.get(id)?.inbox.hear();
+    for (const run of this.#live.values()) if (run.untold) run.inbox.hear();
   }
 
   /** Begins or continues claimed runs. */
@@ -108,7 +150,7 @@ export class Turns implements TurnHost {
   }
 
   #open(claim: ClaimedRun, history: History, at: Instant): void {
-    const definition = this.#options.definitions.get(claim.workflow);
+    const definition = this.#options.definitionFor(claim);
     if (definition === undefined) return;
     const held = this.#live.get(claim.lease.runId);
     // Claimed once more while its record was read.
@@ -164,10 +206,11 @@ export class Turns implements TurnHost {
 
   ended(run: LiveRun, how: TurnEnded, write: TurnWrite | null): void {
     this.quarantine.review(run, true);
-    const { runId, definition: { name: workflow } } = run;
+    const { runId, generation, definition: { name: workflow } } = run;
     if (how === 'restart') {
       // It keeps its slot, and stays among those that a recall finds held.
-      void this.#read([run.claimed], run.claimed.firstClaimedAt);
+      // Its code has begun, and something may have come since its claim.
+      void this.#read([{ ...run.claimed, fresh: false, first: false }], run.knownAt);
       return;
     }
     if (this.#live.get(runId) === run) this.#live.delete(runId);
@@ -175,11 +218,16 @@ export class Turns implements TurnHost {
     else if (how === 'rested') this.#keep(run, write);
     else if (how === 'lost') this.#tellLost(run);
     if (how === 'rested') publish('perdure:run.rested', () => ({ runId, workflow }));
+    // Its next generation stands in line, for this worker or another.
+    if (how === 'continued') {
+      publish('perdure:run.continued', () => ({ runId, workflow, generation }));
+      this.#options.dueIn(0);
+    }
     this.#options.freed();
   }
 
   #keep(run: LiveRun, write: TurnWrite | null): void {
-    if (run.restedEpoch !== null) {
+    if (run.restedEpoch !== null && this.harness?.forgetful !== true) {
       this.#resting.set(run.runId, run);
       if (this.#resting.size > restingRuns) {
         const [oldest] = this.#resting.keys();
@@ -203,6 +251,7 @@ export class Turns implements TurnHost {
       this.log.error(message, { runId, workflow, reason: end.reason });
       this.#settled.push({ ...record, status: 'parked', output: nothing, reason: end.reason });
     } else {
+      if (end.tied || run.claimed.tied) this.#options.tiedSettled();
       publish('perdure:run.settled', () => ({ runId, workflow, status: end.status }));
       this.#settled.push({ ...record, status: end.status, output: end.output, reason: null });
     }
@@ -225,6 +274,18 @@ export class Turns implements TurnHost {
     const why = blocked ? `The event loop was blocked for ${Math.round(this.#blocked.ms)} ms. ` : '';
     this.log.warn(`${why}Run '${runId}' lost its lease${steps}: nothing of this turn is ` +
       'written, and whoever claims it next goes on from its journal.', { runId, workflow });
+  }
+
+  get driven(): readonly DrivenRun[] {
+    return [...this.#live.values()].map(({ runId, definition, openSteps }) => (
+      { runId, workflow: definition.name, steps: openSteps }));
+  }
+
+  vanish(): readonly string[] {
+    const runs = [...this.#live.values()];
+    for (const run of runs) run.lose();
+    this.#resting.clear();
+    return runs.map((run) => run.runId);
   }
 
   /** No further step begins; every run is given back as soon as nothing of it runs. */

@@ -1,24 +1,30 @@
 // The worker: claims runs that are due, drives them, and keeps their leases. Start at `start`; the loop is
 // poller.ts, what happens to a claimed run is turns.ts, how it is written is committer.ts.
-import { type Connection, type Duration, type Logger, type Workflow } from '@perdure/core';
+import type { Connection, Duration, Logger, Transactor, Tx, Workflow } from '@perdure/core';
 import {
-  checkName, consoleLogger, guardedLogger, partOf, systemEnv, toMilliseconds, type AdoptedRun, type Adopter,
-  type BirthLease, type Env, type LeaseKeeper, type Timer,
+  consoleLogger, guardedLogger, partOf, systemEnv, toMilliseconds, type AdoptedRun, type Adopter,
+  type BirthLease, type Env, type Harness, type LeaseKeeper,
 } from '@perdure/core/engine';
 import { WorkflowError } from '@perdure/core';
 import {
   defaultConcurrency, defaultLeaseMs, defaultShutdownMs, handBackMs, loopLimitLeases, renewalShare,
 } from './defaults.js';
+import { Carrier } from './carrier.js';
 import { Outage } from './outage.js';
 import { Poller } from './poller.js';
+import { Registry } from './registry.js';
 import { serve, type Serving } from './served.js';
+import { transactionsOf } from './transactions.js';
 import { Turns } from './turns.js';
 
 /** How a worker is made. */
 export interface WorkerOptions {
   /** Where its runs are. */
   connection: Connection;
-  /** What it can run; runs of other workflows are left for other workers. */
+  /**
+   * What it can run; runs of other workflows are left for other workers. Several of one name, each with a
+   * version of its own: the first takes new runs, the others go on with those that have their version.
+   */
   workflows: readonly Workflow[];
   /** Runs that are driven at the same time. Default 100. */
   concurrency?: number | undefined;
@@ -26,12 +32,25 @@ export interface WorkerOptions {
   leaseDuration?: Duration | undefined;
   /** How long `stop` waits for running steps. Default 10 s. */
   shutdownTimeout?: Duration | undefined;
+  /**
+   * Opens the transactions of `ctx.transaction` on the application's own library: `pgTransactor(pool)`,
+   * `kyselyTransactor(db)`, or yours. Default: a few connections of the engine's own, whose function is
+   * handed an SqlRunner. It must be the database that holds the runs.
+   */
+  transactor?: Transactor<Tx> | undefined;
   /** Version stamped on runs of workflows that declare none. Default: none. */
   version?: string | undefined;
+  /**
+   * Serves its workflows in these queues, instead of each in the queue that it names: for workers of their
+   * own for what `client.start(…, { queue })` puts aside. Default: the queues of its workflows.
+   */
+  queues?: readonly string[] | undefined;
   /** Where log lines go. Default: the console. */
   logger?: Logger | undefined;
   /** The surroundings; tests that own time pass their own. */
   env?: Env | undefined;
+  /** For `@perdure/testing`; no promise to applications. */
+  harness?: Harness | undefined;
 }
 
 /** How a worker is doing. */
@@ -55,8 +74,8 @@ export interface Worker extends AsyncDisposable {
 
 /**
  * Makes a worker: it runs what is due in the database of `connection`. One a process is enough. Throws
- * DUPLICATE_WORKFLOW, NO_WORKFLOWS, INVALID_CONCURRENCY, and WORKER_NEEDS_URL (on `start`) for a connection
- * that cannot open connections of its own.
+ * DUPLICATE_WORKFLOW, NO_HANDLER, NO_WORKFLOWS, INVALID_CONCURRENCY, and WORKER_NEEDS_URL (on `start`) for a
+ * connection that cannot open connections of its own.
  */
 export function createWorker(options: WorkerOptions): Worker {
   return new DatabaseWorker(options);
@@ -70,16 +89,24 @@ interface Checked {
 
 /** Everything that can be wrong with a worker before it has a database; throws what `createWorker` throws. */
 export function checkWorker(options: Omit<WorkerOptions, 'connection'>): Checked {
-  const { concurrency = defaultConcurrency, leaseDuration, shutdownTimeout, version } = options;
+  const { concurrency = defaultConcurrency, leaseDuration, shutdownTimeout, version, queues } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new WorkflowError('INVALID_CONCURRENCY', `concurrency is ${concurrency}; give a whole number ` +
       'from 1 up.');
   }
-  if (version !== undefined) checkName(version, 'the version of a worker');
   const leaseMs = leaseDuration === undefined
     ? defaultLeaseMs : Math.max(100, toMilliseconds(leaseDuration, 'leaseDuration'));
   if (shutdownTimeout !== undefined) toMilliseconds(shutdownTimeout, 'shutdownTimeout');
-  return { serving: serve(options.workflows, version), concurrency, leaseMs };
+  if (options.transactor !== undefined) checkTransactor(options.transactor);
+  return { serving: serve(options.workflows, { version, queues }), concurrency, leaseMs };
+}
+
+function checkTransactor(transactor: unknown): void {
+  if (typeof transactor === 'object' && transactor !== null && 'transaction' in transactor &&
+    typeof transactor.transaction === 'function' && !('isTransaction' in transactor)) return;
+  throw new WorkflowError('INVALID_OPTION', 'transactor is none. Pass pgTransactor(pool), ' +
+    'kyselyTransactor(db), or an object of your own with a function `transaction`; not the pool or the ' +
+    'instance itself.');
 }
 
 class DatabaseWorker implements Worker, Adopter {
@@ -91,9 +118,11 @@ class DatabaseWorker implements Worker, Adopter {
   readonly #outage: Outage;
   readonly #turns: Turns;
   readonly #poller: Poller;
+  readonly #carrier: Carrier;
+  readonly #registry: Registry;
   readonly #undo: Array<() => void> = [];
   #keeper: LeaseKeeper | null = null;
-  #beatTimer: Timer | null = null;
+  readonly #left = new AbortController();
   #beatAt = 0;
   #stopped: Promise<void> | null = null;
   #idle: (() => void) | null = null;
@@ -108,16 +137,25 @@ class DatabaseWorker implements Worker, Adopter {
     this.#renewMs = this.#leaseMs * renewalShare;
     const log = guardedLogger(options.logger ?? consoleLogger);
     this.#outage = new Outage(this.#env, log);
-    const shared = { env: this.#env, store: connection.store, outage: this.#outage, leaseMs: this.#leaseMs };
+    const { store, hints } = connection;
+    const shared = { env: this.#env, store, hints, outage: this.#outage, leaseMs: this.#leaseMs };
     this.#turns = new Turns({
-      ...shared, log, definitions: this.#serving.definitions,
+      ...shared, log, definitionFor: this.#serving.definitionFor, harness: options.harness ?? null,
       held: (leases) => this.#keeper?.hold(leases),
       freed: () => this.#freed(),
       quarantineFreed: () => this.#poller.quarantineFreed(),
       dueIn: (ms) => this.#poller.dueIn(ms),
-      settled: (runs) => connection.hints.settled(runs),
+      settled: (runs) => hints.settled(runs),
+      transactions: transactionsOf({
+        env: this.#env, outage: this.#outage, leaseMs, connection, transactor: options.transactor ?? null,
+      }),
+      tiedSettled: () => hints.mail(),
     });
+    options.harness?.attach?.(this.#turns);
+    this.#carrier = new Carrier({ ...shared, told: (runIds) => this.#turns.told(runIds) });
     this.#poller = new Poller({ ...shared, turns: this.#turns, served: this.#serving.served, concurrency });
+    const { served } = this.#serving;
+    this.#registry = new Registry({ ...shared, log, workflows: options.workflows, served, concurrency });
   }
 
   async start(): Promise<this> {
@@ -130,23 +168,28 @@ class DatabaseWorker implements Worker, Adopter {
     const loopLimitMs = this.#leaseMs * loopLimitLeases + this.#renewMs;
     this.#keeper = connection.keepLeases({ leaseMs: this.#leaseMs, renewMs: this.#renewMs, loopLimitMs });
     this.#undo.push(connection.hints.onDue(() => this.#poller.poke()), connection.hints.listen());
+    this.#undo.push(connection.hints.onMail(() => this.#carrier.poke()));
+    this.#carrier.start();
+    this.#registry.start();
     connection.adopters.add(this);
     this.#undo.push(() => void connection.adopters.delete(this));
     this.#beatAt = this.#env.monotonic();
-    this.#beat();
+    void this.#beat();
     this.#poller.start();
     return this;
   }
 
   // Renews what is due for it, and shows the lease thread that the loop is alive.
-  #beat(): void {
-    const now = this.#env.monotonic();
-    const silentMs = now - this.#beatAt;
-    if (silentMs > this.#renewMs) this.#turns.blocked(silentMs);
-    this.#beatAt = now;
-    this.#turns.renew(this.#renewMs);
-    this.#keeper?.beat([...this.#turns.live].map((run) => run.lease));
-    this.#beatTimer = this.#env.after(this.#renewMs / 3, () => this.#beat());
+  async #beat(): Promise<void> {
+    while (!this.#left.signal.aborted) {
+      const now = this.#env.monotonic();
+      const silentMs = now - this.#beatAt;
+      if (silentMs > this.#renewMs) this.#turns.blocked(silentMs);
+      this.#beatAt = now;
+      this.#turns.renew(this.#renewMs);
+      this.#keeper?.beat([...this.#turns.live].map((run) => run.lease));
+      await this.#env.idle(this.#renewMs / 3, this.#left.signal);
+    }
   }
 
   #freed(): void {
@@ -188,14 +231,15 @@ class DatabaseWorker implements Worker, Adopter {
 
   async #stop(patienceMs: number): Promise<void> {
     for (const undo of this.#undo) undo();
+    const forgotten = this.#registry.stop();
     this.#turns.stop();
-    await this.#patiently(this.#poller.stop(), patienceMs);
+    await this.#patiently(Promise.all([this.#poller.stop(), this.#carrier.stop()]), patienceMs);
     await this.#patiently(this.#drained(), patienceMs);
     this.#turns.abandonSteps(new WorkflowError('WORKER_STOPPING', 'The worker stops; its patience is over.'));
     await this.#patiently(this.#drained(), Math.max(patienceMs, handBackMs));
     this.#outage.leave();
-    this.#beatTimer?.cancel();
-    await this.#keeper?.close();
+    this.#left.abort();
+    await Promise.all([this.#keeper?.close(), forgotten]);
   }
 
   /** Resolves when no run is driven any more. */
@@ -206,7 +250,7 @@ class DatabaseWorker implements Worker, Adopter {
     });
   }
 
-  async #patiently(done: Promise<void>, patienceMs: number): Promise<void> {
+  async #patiently(done: Promise<unknown>, patienceMs: number): Promise<void> {
     const enough = new AbortController();
     void done.then(() => enough.abort());
     await this.#env.sleep(patienceMs, enough.signal);
@@ -222,7 +266,8 @@ class DatabaseWorker implements Worker, Adopter {
   }
 
   offer(workflow: string, queue: string): BirthLease | null {
-    const served = this.#serving.served.find((kind) => kind.workflow === workflow && kind.queue === queue);
+    const served = this.#serving.served.find((kind) => (
+      kind.workflow === workflow && kind.queue === queue && kind.version === null));
     if (served === undefined || !this.#poller.mayAdopt || this.#outage.on) return null;
     this.#poller.reserve(1);
     return { claimId: this.#env.newToken(), leaseMs: this.#leaseMs, version: served.stamp };
@@ -235,11 +280,12 @@ class DatabaseWorker implements Worker, Adopter {
       this.#freed();
       return;
     }
-    const { id, workflow, queue, input, epoch, at } = run;
+    const { id, workflow, queue, input, timeoutMs, epoch, at } = run;
     const lease = { runId: id, part: partOf(id), generation: 1, epoch };
     void this.#turns.begin([{
-      lease, before: 0, fresh: true, workflow, queue, input, version: run.version, createdAt: at,
-      firstClaimedAt: at, strikes: 0, soloStrikes: 0,
+      lease, before: 0, fresh: true, first: true, tied: false, workflow, queue, input, version: run.version,
+      createdAt: at, firstClaimedAt: at, strikes: 0, soloStrikes: 0, timeoutMs,
+      headers: run.headers,
     }], at);
   }
 

@@ -118,6 +118,21 @@ describe('what is not served', () => {
     expect(await queue.result()).toBe('other queue');
   });
 
+  test('a worker of queues serves its workflows in these, and in no other', async () => {
+    const where = workflow('where', async () => 'there');
+    const [usual, apart, further] = await Promise.all([undefined, 'apart', 'further'].map((queue) => (
+      client.start(where, undefined, { queue }))));
+    await work([where], { queues: ['apart', 'further', 'apart'] });
+    expect(await apart?.result()).toBe('there');
+    expect(await further?.result()).toBe('there');
+    expect(await ready(String(usual?.id))).toMatchObject({ claim: null, fresh: true });
+    await work([where]);
+    expect(await usual?.result()).toBe('there');
+    for (const queues of [[], [''], 'apart' as never]) {
+      expect(() => createWorker({ connection, workflows: [where], queues })).toThrow(WorkflowError);
+    }
+  });
+
   test('a version is stamped at the first claim and stays with workers that serve it', async () => {
     const gate = new Gate();
     const versioned = (version: string | undefined, slow: boolean): Workflow<void, void, unknown> => (

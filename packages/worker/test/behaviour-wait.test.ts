@@ -1,5 +1,6 @@
-// Sleeps and retries: never early by the database's clock, durable between attempts, and free of charge.
-import { NonRetryableError, RetryAfterError, StepTimeoutError, workflow } from '@perdure/core';
+// Sleeps and retries on a database: never early by its clock, durable between attempts, and free of charge.
+// What they do beside is in behaviour-retries.test.ts, for every mode.
+import { RetryAfterError, workflow } from '@perdure/core';
 import { describe, expect, test } from 'vitest';
 import { failure, freshEngine, time, until } from '../../testing/test/engine.js';
 
@@ -133,39 +134,6 @@ describe('a retry', () => {
     expect(seen).toEqual([1, 2, 3]);
   });
 
-  test('after a long back-off frees the slot meanwhile', async () => {
-    const failing = workflow('failing', async (ctx) => ctx.step('fail', {
-      retry: { initialInterval: '1 hour', maximumInterval: '1 hour', jitter: false },
-    }, () => {
-      throw boom;
-    }));
-    const quick = workflow('beside', async (ctx) => ctx.step('quick', () => 'done'));
-    await work([failing, quick], { concurrency: 1 });
-    const run = await client.start(failing);
-    await until(async () => await run.status() === 'waiting');
-    expect(await client.execute(quick)).toBe('done');
-    await sql('delete from perdure.ready where id = $1', [run.id]);
-  });
-
-  test('is not made for NonRetryableError, its subclasses, and classes that the policy names', async () => {
-    let bodies = 0;
-    class Declined extends NonRetryableError {}
-    class Fraud extends Error {}
-    const declined = workflow('declined', async (ctx, what: string) => ctx.step('charge', {
-      retry: { initialInterval: 1, nonRetryableErrors: [Fraud, TypeError] },
-    }, () => {
-      bodies++;
-      throw what === 'declined' ? new Declined('no') : what === 'fraud' ? new Fraud('no') : new TypeError(
-        'no');
-    }));
-    await work([declined]);
-    for (const [at, what] of ['declined', 'fraud', 'type'].entries()) {
-      const { cause } = await failure(client.execute(declined, what));
-      expect(cause).toMatchObject({ message: 'no' });
-      expect(bodies).toBe(at + 1);
-    }
-  });
-
   test('begins when RetryAfterError says, by length or by instant', async () => {
     const later = workflow('later', async (ctx, how: string) => ctx.step('limited', {
       retry: { initialInterval: '1 hour' },
@@ -179,29 +147,5 @@ describe('a retry', () => {
       const began = (await databaseNow()).getTime();
       expect(await client.execute(later, how) - began).toBeGreaterThanOrEqual(120);
     }
-  });
-
-  test('follows a timeout, whose signal reached the body', async () => {
-    const reasons: unknown[] = [];
-    const slow = workflow('slow', async (ctx) => ctx.step('slow', { timeout: '30 ms',
-      retry: { initialInterval: 1 } },
-      async (step) => {
-        if (step.attempt === 2) return 'in time';
-        await new Promise((resolve) => step.abortSignal.addEventListener('abort', resolve));
-        reasons.push(step.abortSignal.reason);
-        return 'too late';
-      }));
-    await work([slow]);
-    expect(await client.execute(slow)).toBe('in time');
-    expect(reasons).toHaveLength(1);
-    expect(reasons[0]).toBeInstanceOf(StepTimeoutError);
-    expect(reasons[0]).toMatchObject({ code: 'STEP_TIMEOUT' });
-    const never = workflow('never', async (ctx) => ctx.step('never', { timeout: 10, retry: 1 },
-      () => new Promise(() => undefined)));
-    await work([never]);
-    const { cause } = await failure(client.execute(never));
-    expect(cause).toMatchObject({ name: 'StepTimeoutError', code: 'STEP_TIMEOUT' });
-    expect((cause as Error).message)
-      .toMatch(/'never' did not finish within 10 ms.*longer timeout.*abortSignal/);
   });
 });

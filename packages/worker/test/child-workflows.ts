@@ -61,6 +61,12 @@ export function childWorkflows(pool: pg.Pool): readonly Workflow[] {
       });
       await ctx.step('other', () => passed(`${ctx.runId} other`));
     }),
+    workflow('sell', async (ctx, timeout: '2 s') => ctx.transaction('sell', { timeout }, async (tx, step) => {
+      await tx.query('insert into sold values ($1, $2)', [ctx.runId, process.pid]);
+      await effect(ctx.runId, step);
+      await passed(`${ctx.runId} ${process.pid}`);
+      return process.pid;
+    })),
     workflow('blocks', async (ctx, input: { ms: number; pid: number }) => ctx.step('busy', async (step) => {
       if (process.pid === input.pid) block(input.ms);
       await effect(ctx.runId, step);

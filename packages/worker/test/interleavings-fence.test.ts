@@ -1,7 +1,7 @@
 // Two workers and one run: whoever writes last under an old lease writes nothing.
 import { workflow } from '@perdure/core';
 import { expect, test } from 'vitest';
-import { collect, freshStage, Gate, named, until } from './stage.js';
+import { collect, committing, freshStage, Gate, named, until } from './stage.js';
 
 const stage = await freshStage();
 const { client, sql } = stage;
@@ -127,7 +127,7 @@ test('a rest that is sent again does not undo a wake', async () => {
   const claims = collect('perdure:run.claimed');
   const lost = collect('perdure:run.lost');
   const { proxy, connection } = await stage.behindProxy();
-  const rests = named('perdure_commit', (values) => values.includes('{"rest"}'));
+  const rests = committing('rest');
   const cut = proxy.cutAfter(rests);
   const worker = await stage.work([sleeper], { connection, leaseDuration: lease });
   const run = await client.start(sleeper);

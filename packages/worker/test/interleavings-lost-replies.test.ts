@@ -2,7 +2,7 @@
 import { createClient, type RunHandle } from '@perdure/client';
 import { workflow, type EngineEvents, type Workflow } from '@perdure/core';
 import { beforeEach, expect, test } from 'vitest';
-import { collect, freshStage, Gate, named, until } from './stage.js';
+import { collect, committing, freshStage, Gate, named, until } from './stage.js';
 
 const stage = await freshStage();
 const { client, sql } = stage;
@@ -47,13 +47,13 @@ beforeEach(() => {
 
 // Guards P3 of commits: entries by place, rests and settlements by epoch. Taken out (no `already`), runs
 // whose settlement or rest stood are given up as lost.
-test.each(['settle', 'rest', 'entries'])('a lost reply to a commit with %s doubles nothing', async (act) => {
+const acts = ['settle', 'rest', 'entries'] as const;
+test.each(acts)('a lost reply to a commit with %s doubles nothing', async (act) => {
   const bodies = new Map<string, number>();
   const { proxy, connection } = await stage.behindProxy();
   const flow = counting(`commit ${act}`, bodies);
   const worker = await stage.work([flow], { connection, leaseDuration: '20 s' });
-  // The fifth parameter of each item says what it does to its run.
-  const cut = proxy.cutAfter(named('perdure_commit', (values) => values[7]!.includes(act)), 2);
+  const cut = proxy.cutAfter(committing(act), 2);
   const runs = await Promise.all(Array.from({ length: 20 }, () => client.start(flow)));
   await cut.happened;
   await expectOnce(runs, bodies);
@@ -113,7 +113,7 @@ test('the time of an answer is the same before and after a lost reply', async ()
   const worker = await stage.work([clock], { connection, leaseDuration: '20 s' });
   // From its first run the engine learns that this code asks for the time, and shows it no answer too soon.
   await client.execute(clock);
-  const cut = proxy.cutAfter(named('perdure_commit', (values) => values[7]!.includes('entries')));
+  const cut = proxy.cutAfter(committing('entries'));
   const run = await client.start(clock);
   await cut.happened;
   const seen = await run.result();

@@ -34,7 +34,7 @@ export interface Stage extends Engine {
   /** A Connection that leads through a proxy of its own. */
   behindProxy(options?: ConnectOptions): Promise<{ proxy: PgProxy; connection: Connection }>;
   /** Starts a worker of child-worker.ts; it is killed when the test has ended. Resolves when it polls. */
-  child(options: { lease: string; concurrency?: number }): Promise<Child>;
+  child(options: { lease: string; concurrency?: number; url?: string }): Promise<Child>;
   /** Lets through whoever waits at this gate in any process, now and later. */
   open(gate: string): Promise<void>;
   /** Effects of steps in child processes, in order: `run step attempt`, and the process. */
@@ -52,6 +52,17 @@ export function named(
   return (statement) => statement.name.startsWith(`${name}_`) && more(statement.values);
 }
 
+/** Commits in which some run does this: settle, rest, or only record entries. */
+export function committing(act: 'settle' | 'rest' | 'entries'): StatementMatcher {
+  const has = (values: readonly (string | null)[], word: string): boolean =>
+    values.some((value) => new RegExp(`[{,"]${word}[,"}]`).test(value ?? ''));
+  return named('perdure_commit', (values) => {
+    if (act === 'settle') return has(values, 'completed');
+    if (act === 'rest') return has(values, 'rest');
+    return has(values, 'step') && !has(values, 'completed') && !has(values, 'rest');
+  });
+}
+
 /** Collects what is published on a channel until the test has ended. */
 export function collect<K extends keyof EngineEvents>(name: K): EngineEvents[K][] {
   const seen: EngineEvents[K][] = [];
@@ -64,7 +75,7 @@ export function collect<K extends keyof EngineEvents>(name: K): EngineEvents[K][
 const undo: Array<() => void> = [];
 const program = fileURLToPath(new URL('../../dist-test/worker/test/child-worker.js', import.meta.url));
 
-function startChild(url: string, options: { lease: string; concurrency?: number }): Child {
+function startChild(url: string, options: Parameters<Stage['child']>[0]): Child {
   const child = spawn(process.execPath, [program, url, options.lease, String(options.concurrency ?? 100)],
     { stdio: ['ignore', 'pipe', 'pipe'] });
   undo.push(() => void child.kill('SIGKILL'));
@@ -103,7 +114,7 @@ export async function freshStage(): Promise<Stage> {
       return { proxy, connection };
     },
     child: async (options) => {
-      const child = startChild(url, options);
+      const child = startChild(options.url ?? url, options);
       await Promise.race([until(() => child.events.length > 0), child.ended.then(({ stderr }) => {
         throw new Error(`The child ended before it was ready: ${stderr}`);
       })]);
