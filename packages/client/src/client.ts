@@ -1,33 +1,38 @@
-// The client: starts runs, inside the caller's own transaction or outside of any, and finds them again.
-import { WorkflowError, type AnyTransaction, type Connection, type Workflow } from '@perdure/core';
-import { clientInWorkflow, currentScope, definitionOf, systemEnv, type Env } from '@perdure/core/engine';
-import { makeHandle, type HandleContext, type RunHandle, type RunRef } from './handle.js';
-import { Poker } from './poker.js';
-import { ResultWatcher } from './result-watcher.js';
-import { StartGatherer } from './start-gatherer.js';
-import {
-  blocked, conflict, prepareStart, refused, type PreparedStart, type StartOptions,
-} from './start-options.js';
-
-/** The arguments after the workflow: an input, unless the workflow takes none, and options. */
-export type StartArgs<In> =
-  [In] extends [void] ? [input?: undefined, options?: StartOptions] : [input: In, options?: StartOptions];
+// What applications call: to start runs and send to them, inside their own transaction or outside of any, and
+// to find them again.
+import type { AnyTransaction, Connection, NoSignals, PayloadArgs, Workflow } from '@perdure/core';
+import type { Env } from '@perdure/core/engine';
+import type { CheckOptions, Finding } from './check.js';
+import type { RunHandle } from './handle.js';
+import type { EmitOptions, SendOptions } from './mail.js';
+import type { RunFilter, RunPage, RunSearch, RunSummary } from './query.js';
+import type { RunRef } from './run-ref.js';
+import type { RunSelection, SelectionFilter } from './selection.js';
+import type { StartedMany, StartItem, StartManyOptions } from './start-many.js';
+import type { StartArgs } from './start-options.js';
 
 /** How a client is made. */
 export interface ClientOptions {
-  connection: Connection;
-  /** Refuses starts without a transaction: for applications in which every start belongs to other writes. */
+  /**
+   * Where the runs are. A Connection belongs to whoever made it; what a function gives, at first use, belongs
+   * to the client, which closes it with itself.
+   */
+  connection: Connection | (() => Promise<Connection>);
+  /**
+   * Refuses `start`, `startMany`, `execute`, `emit`, `complete` and `fail` without a transaction: for
+   * applications in which each of them belongs to other writes.
+   */
   requireTransaction?: boolean | undefined;
   /**
-   * How long a start outside of a transaction is tried while the database does not answer, in ms. Default 10
-   * s.
+   * How long a start, a message or an event outside of a transaction is tried while the database does not
+   * answer, in ms. Default 10 s.
    */
   deadlineMs?: number | undefined;
   /** The surroundings; tests that own time pass their own. */
   env?: Env | undefined;
 }
 
-/** Starts runs and finds them again; see `createClient`. */
+/** Starts runs, sends to them, and finds them again; see `createClient`. */
 export interface Client extends AsyncDisposable {
   /**
    * Starts a run inside the caller's transaction: it exists if and only if that transaction commits. One
@@ -36,124 +41,96 @@ export interface Client extends AsyncDisposable {
    * and what bad input gives (INPUT_INVALID, VALUE_NOT_STORABLE, VALUE_TOO_LARGE), before anything is
    * written.
    */
-  start<In, Out>(
-    tx: AnyTransaction, workflow: Workflow<In, unknown, Out>, ...args: StartArgs<In>
-  ): Promise<RunRef<Out>>;
+  start<In, Out, Sig>(
+    tx: AnyTransaction, workflow: Workflow<In, unknown, Out, Sig>, ...args: StartArgs<In>
+  ): Promise<RunRef<Out, Sig>>;
   /**
    * Starts a run that commits by itself; concurrent calls share commits. Throws DATABASE_UNAVAILABLE when the
    * database has not answered within the deadline: whether the run exists is then unknown, and starting it
    * again with the same id is safe.
    */
-  start<In, Out>(workflow: Workflow<In, unknown, Out>, ...args: StartArgs<In>): Promise<RunHandle<Out>>;
+  start<In, Out, Sig>(
+    workflow: Workflow<In, unknown, Out, Sig>, ...args: StartArgs<In>
+  ): Promise<RunHandle<Out, Sig>>;
+  /**
+   * Starts many runs inside the caller's transaction, a thousand in a statement; the references are in the
+   * order given. Of two of one id the first counts. Bad input throws before anything is written; RUN_ID_TAKEN
+   * and RUN_EXISTS may come after a part was: roll back. Throws what `start` throws.
+   */
+  startMany<In, Out, Sig>(
+    tx: AnyTransaction, workflow: Workflow<In, unknown, Out, Sig>, runs: Iterable<StartItem<In>>,
+    options?: StartManyOptions<Out, Sig>,
+  ): Promise<readonly RunRef<Out, Sig>[]>;
+  /**
+   * Starts as many runs as the iterable gives, a thousand in a commit, and holds no more than these in
+   * memory. If each has an id it can be called again after it was broken off. Throws what `start` throws, the
+   * reason of `abortSignal`, and whatever the iterable or `onProgress` throws: chunks before it stay.
+   */
+  startMany<In, Out, Sig>(
+    workflow: Workflow<In, unknown, Out, Sig>,
+    runs: Iterable<StartItem<In>> | AsyncIterable<StartItem<In>>, options?: StartManyOptions<Out, Sig>,
+  ): Promise<StartedMany>;
   /** Starts a run and waits for its result: `start` and `result` in one. */
-  execute<In, Out>(workflow: Workflow<In, unknown, Out>, ...args: StartArgs<In>): Promise<Out>;
+  execute<In, Out, Sig>(
+    workflow: Workflow<In, unknown, Out, Sig>, ...args: StartArgs<In>): Promise<Out>;
   /**
    * The handle of a run, from what `start` returned or from its workflow and id. Asks the database nothing.
+   * Throws INVALID_NAME for an id that no run can have, and NOT_A_WORKFLOW.
    */
-  get<Out>(ref: RunRef<Out>): RunHandle<Out>;
-  get<In, Out>(workflow: Workflow<In, unknown, Out>, id: string): RunHandle<Out>;
-  /** Ends all waiting of this client. The connection stays open: it belongs to whoever made it. */
+  get<Out, Sig = NoSignals>(ref: RunRef<Out, Sig>): RunHandle<Out, Sig>;
+  get<In, Out, Sig>(workflow: Workflow<In, unknown, Out, Sig>, id: string): RunHandle<Out, Sig>;
+
+  /**
+   * Sends a signal inside the caller's transaction: the run has it if and only if that commits. Locks nothing
+   * that others wait for. Outside of a transaction: `client.get(…).signal(…)`, with the same checks.
+   */
+  signal<Out, Sig, K extends keyof Sig & string>(
+    tx: AnyTransaction, run: RunRef<Out, Sig>,
+    ...message: [name: K, ...payload: PayloadArgs<Sig[K]>, options?: SendOptions]
+  ): Promise<void>;
+  /** Asks a run to stop, inside the caller's transaction; see `RunHandle.cancel`. */
+  cancel(tx: AnyTransaction, run: RunRef<unknown, unknown>, reason?: string): Promise<void>;
+  /**
+   * Tells of an event, inside the caller's transaction or on its own: every run that waits for it by
+   * `ctx.waitForEvent` gets it once, now or within its look-back. Throws INVALID_NAME, VALUE_NOT_STORABLE,
+   * VALUE_TOO_LARGE.
+   */
+  emit(tx: AnyTransaction, event: string, ...args: [payload?: unknown, options?: EmitOptions]): Promise<void>;
+  emit(event: string, payload?: unknown, options?: EmitOptions): Promise<void>;
+  /**
+   * Answers a callback by its token (`ctx.callback`), inside the caller's transaction or on its own. The
+   * first answer holds; later ones, here or by `fail`, change nothing. Throws INVALID_TOKEN, RUN_NOT_FOUND,
+   * RUN_SETTLED, VALUE_NOT_STORABLE, VALUE_TOO_LARGE.
+   */
+  complete(tx: AnyTransaction, token: string, value?: unknown): Promise<void>;
+  complete(token: string, value?: unknown): Promise<void>;
+  /** The same with an error, which the waiting run throws: an Error, or a text. */
+  fail(tx: AnyTransaction, token: string, error: unknown): Promise<void>;
+  fail(token: string, error: unknown): Promise<void>;
+
+  /**
+   * Finds runs by what they are and what they show, a page at a time, in the order of their ids. Throws
+   * INVALID_OPTION, INVALID_NAME, INVALID_ATTRIBUTE, INVALID_TIME.
+   */
+  query(search?: RunSearch): Promise<RunPage>;
+  /** The same, run by run; pages are fetched as they are needed, so runs may come and go meanwhile. */
+  list(filter?: RunFilter): AsyncIterable<RunSummary>;
+  /**
+   * Chooses runs by a filter, to do something to all of them. Throws INVALID_FILTER for one that says nothing
+   * without `all: true`, and what `query` throws. Asks the database nothing.
+   */
+  select(filter: SelectionFilter): RunSelection;
+
+  /**
+   * Looks for what is broken in the data: runs without exactly one reason to go on, rows that contradict each
+   * other, mail that nobody carries. Reads only, a few hundred runs at a time; gives nothing for a database
+   * that is as it should be, also while workers are at work on it. Throws INVALID_OPTION,
+   * DATABASE_UNAVAILABLE, and the reason of `abortSignal`.
+   */
+  check(options?: CheckOptions): AsyncIterable<Finding>;
+
+  /**
+   * Ends all waiting of this client. A Connection that it was given stays open: it belongs to who made it.
+   */
   close(): Promise<void>;
-}
-
-/** Makes a client on a Connection. Cheap: one for the whole application. */
-export function createClient(options: ClientOptions): Client {
-  return new DatabaseClient(options);
-}
-
-const defaultDeadlineMs = 10_000;
-
-class DatabaseClient implements Client {
-  readonly #connection: Connection;
-  readonly #env: Env;
-  readonly #requireTransaction: boolean;
-  readonly #gatherer: StartGatherer;
-  readonly #poker: Poker;
-  readonly #context: HandleContext & { readonly watcher: ResultWatcher };
-
-  constructor(options: ClientOptions) {
-    const { connection, requireTransaction = false, deadlineMs = defaultDeadlineMs, env } = options;
-    this.#connection = connection;
-    this.#env = env ?? systemEnv;
-    this.#requireTransaction = requireTransaction;
-    this.#gatherer = new StartGatherer(connection, this.#env, deadlineMs);
-    this.#poker = new Poker(connection, this.#env);
-    const watcher = new ResultWatcher(connection, this.#env);
-    this.#context = { env: this.#env, store: connection.store, watcher };
-  }
-
-  start(...args: readonly unknown[]): Promise<never> {
-    // The overloads of the interface are the types; what was passed is told apart here.
-    const started = isWorkflow(args[0])
-      ? this.#startAlone(args[0], args[1], args[2] as StartOptions | undefined)
-      : this.#startWithin(args[0], args[1] as Workflow, [args[2], args[3] as StartOptions | undefined]);
-    return started as Promise<never>;
-  }
-
-  async #startWithin(
-    transaction: unknown, workflow: Workflow, [input, options]: readonly [unknown, StartOptions | undefined],
-  ): Promise<RunRef> {
-    if (!isWorkflow(workflow)) definitionOf(workflow);
-    const store = await this.#connection.within(transaction);
-    const start = await this.#prepare(workflow, input, options);
-    const { run } = start;
-    const [answer] = await store.startRuns([run]);
-    if (answer?.kind === 'exists') {
-      const error = conflict(start, answer.workflow);
-      if (error !== null) throw error;
-    }
-    if (answer?.kind === 'refused') throw refused(start, answer.why);
-    if (answer === undefined || answer.kind === 'busy') throw blocked(run.id);
-    this.#poker.started();
-    return { id: run.id, workflow: run.workflow };
-  }
-
-  async #startAlone(workflow: Workflow, input: unknown, options?: StartOptions): Promise<RunHandle> {
-    if (this.#requireTransaction) {
-      throw new WorkflowError('TRANSACTION_REQUIRED', 'This client was made with requireTransaction: pass ' +
-        'the transaction of the writes that the run belongs to, client.start(tx, workflow, input).');
-    }
-    const start = await this.#prepare(workflow, input, options);
-    await this.#gatherer.start(start);
-    return makeHandle(this.#context, start.run, true);
-  }
-
-  async #prepare(workflow: Workflow, input: unknown, options: StartOptions = {}): Promise<PreparedStart> {
-    const scope = currentScope();
-    if (scope !== undefined && scope.step === null) {
-      // The code of a workflow may be run again at any time: this would start another run each time. It is
-      // parked, and like every wait of a parked run this never settles.
-      scope.mistake(clientInWorkflow);
-      return new Promise(() => undefined);
-    }
-    if (scope !== undefined && options.id === undefined) {
-      throw new WorkflowError('START_NEEDS_ID', `Step '${scope.step}' starts a run without an id, and ` +
-        'would start another one at its next attempt. Pass { id }, such as one made of step.idempotencyKey.');
-    }
-    return prepareStart(workflow, input, { options, newId: () => this.#env.newId() });
-  }
-
-  async execute<In, Out>(workflow: Workflow<In, unknown, Out>, ...args: StartArgs<In>): Promise<Out> {
-    const handle: RunHandle<Out> = await this.start(workflow, ...args);
-    return handle.result();
-  }
-
-  get(refOrWorkflow: RunRef | Workflow, id?: string): RunHandle<never> {
-    if (id === undefined) return makeHandle(this.#context, refOrWorkflow as RunRef);
-    return makeHandle(this.#context, { id, workflow: (refOrWorkflow as Workflow).name });
-  }
-
-  close(): Promise<void> {
-    this.#context.watcher.close();
-    return Promise.resolve();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-}
-
-function isWorkflow(given: unknown): given is Workflow {
-  return typeof given === 'object' && given !== null && 'name' in given && !('query' in given) &&
-    !('executeQuery' in given);
 }

@@ -1,23 +1,22 @@
-// After a start in a caller's transaction nobody tells us of its commit: the client hints after 5, 25, 125 ms
+// After a write in a caller's transaction nobody tells us of its commit: the client hints after 5, 25, 125 ms
 // and 1 s.
-import type { Connection } from '@perdure/core';
 import type { Env } from '@perdure/core/engine';
 
 const pausesMs = [5, 25, 125, 1_000];
 
-/** Hints that runs may be due, some time after each start; many starts share their hints. */
+/** Hints that there may be something to do, some time after each write; many writes share their hints. */
 export class Poker {
-  readonly #connection: Connection;
+  readonly #hint: () => void;
   readonly #env: Env;
   readonly #armed = pausesMs.map(() => ({ pending: false, again: false }));
 
-  constructor(connection: Connection, env: Env) {
-    this.#connection = connection;
+  constructor(hint: () => void, env: Env) {
+    this.#hint = hint;
     this.#env = env;
   }
 
-  /** A run was started in a transaction that has yet to commit. */
-  started(): void {
+  /** Something was written in a transaction that has yet to commit. */
+  wrote(): void {
     for (const index of pausesMs.keys()) this.#arm(index);
   }
 
@@ -30,7 +29,7 @@ export class Poker {
     state.pending = true;
     this.#env.after(pauseMs, () => {
       state.pending = false;
-      this.#connection.hints.due();
+      this.#hint();
       if (state.again) this.#arm(index);
     });
   }

@@ -11,8 +11,8 @@ const longestPauseMs = 1_000;
 const pausePerWaiterMs = 0.02;
 
 /**
- * Called with the run when it has settled or is parked, with null when there is none,
- * and when the client is closed.
+ * Called with the run each time it was looked at, and when it has settled; with null when there is none; and
+ * when the client is closed.
  */
 export type Watch = (run: RunRecord | 'closed' | null) => void;
 
@@ -58,7 +58,6 @@ export class ResultWatcher {
   }
 
   #tell(run: RunRecord): void {
-    if (run.status === 'pending' || run.status === 'running' || run.status === 'waiting') return;
     for (const watch of [...this.#watched.get(run.id) ?? []]) watch(run);
   }
 
@@ -92,7 +91,7 @@ export class ResultWatcher {
         this.#wanted = false;
         await this.#query();
         // At least this long between two queries, whatever is hinted (V2).
-        await this.#env.sleep(Math.max(2, this.#watched.size * pausePerWaiterMs));
+        await this.#env.idle(Math.max(2, this.#watched.size * pausePerWaiterMs));
       } else {
         // A pause that runs to its end asks by itself; one that was ended early only if somebody wants it.
         if (await this.#pause()) this.#wanted = true;
@@ -120,7 +119,7 @@ export class ResultWatcher {
   async #pause(): Promise<boolean> {
     const wake = new AbortController();
     this.#wake = wake;
-    await this.#env.sleep(this.#pauseMs, wake.signal);
+    await this.#env.idle(this.#pauseMs, wake.signal);
     this.#wake = null;
     if (wake.signal.aborted) return false;
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);

@@ -33,7 +33,8 @@ const greet = workflow('greet', async (ctx, name: string) => ctx.step('greet', (
 const nobodys = workflow('nobodys', async () => 1);
 const range = (n: number): number[] => Array.from({ length: n }, (_, at) => at);
 
-beforeEach(() => sql('truncate perdure.runs, perdure.ready, perdure.journal, perdure.calls'));
+beforeEach(() => sql(`truncate perdure.runs, perdure.ready, perdure.journal, perdure.calls, perdure.messages,
+  perdure.inbox, perdure.events`));
 // A test that failed half-way must not hold up the others.
 afterEach(() => tx.query('rollback'));
 
@@ -84,6 +85,23 @@ describe('starts outside of a transaction', () => {
     expect(await sql('select count(*)::integer as n from perdure.ready')).toEqual([{ n: 500 }]);
   });
 
+  test('a thousand signals, and a thousand events, are as cheap', async () => {
+    const run = await client.start(greet, 'x');
+    const [signal, emit] = [
+      (at: number) => run.signal('note' as never, at as never), (at: number) => client.emit('noted', at)];
+    for (const [table, send] of [['messages', signal], ['events', emit]] as const) {
+      proxy.resetCounts();
+      await Promise.all(range(1_000).map(send));
+      expect(proxy.counts.commits).toBeGreaterThan(0);
+      expect(proxy.counts.commits).toBeLessThanOrEqual(20);
+      expect(await sql(`select count(*)::integer as n from perdure.${table}`)).toEqual([{ n: 1_000 }]);
+    }
+    // They lie there in the order in which they were sent.
+    const inbox = await sql(`select m.payload from perdure.inbox i
+      join perdure.messages m on m.run_id = i.run_id and m.id = i.id order by i.sent_at, i.id`);
+    expect(inbox.map((row) => Number(row['payload']))).toEqual(range(1_000));
+  });
+
   test('pg_stat_database counts no more', async () => {
     const starting = (starts: number) => async (): Promise<void> => {
       const mine = await connect(quiet);
@@ -112,6 +130,22 @@ describe('a start in a transaction', () => {
     await tx.query('commit');
     expect(own.counts.queries).toBe(1);
     expect(own.counts.commits).toBe(1);
+  });
+
+  test('lets itself be sent to, in one message each', async () => {
+    await tx.query('begin');
+    const run = await client.start(tx, greet, 'Ada');
+    own.resetCounts();
+    await client.signal(tx, run, 'note' as never, 1 as never);
+    expect(own.counts.queries).toBe(1);
+    await client.emit(tx, 'noted', 1);
+    expect(own.counts.queries).toBe(2);
+    await client.cancel(tx, run);
+    expect(own.counts.queries).toBe(3);
+    await tx.query('rollback');
+    await engine.expectNothing();
+    expect(await sql('select * from perdure.messages')).toEqual([]);
+    expect(await sql('select * from perdure.events')).toEqual([]);
   });
 
   test('leaves nothing when the transaction is rolled back', async () => {

@@ -2,12 +2,6 @@
 import { connect, type ConnectOptions, type ConnectTarget } from '@perdure/sql';
 import type { Connection } from '@perdure/core';
 
-/** A Connection that is counted: `release` closes it when nobody uses it any more. */
-export interface Borrowed {
-  readonly connection: Connection;
-  release(): Promise<void>;
-}
-
 interface Shared {
   readonly opened: Promise<Connection>;
   users: number;
@@ -15,8 +9,13 @@ interface Shared {
 
 const shared = new Map<unknown, Map<string, Shared>>();
 
-/** Borrows the Connection of a target and schema, opening it if nobody has. */
-export async function borrow(target: ConnectTarget | undefined, options: ConnectOptions): Promise<Borrowed> {
+/**
+ * Borrows the Connection of a target and schema, opening it if nobody has. To close it gives it back; it is
+ * closed when nobody uses it any more.
+ */
+export async function borrow(
+  target: ConnectTarget | undefined, options: ConnectOptions,
+): Promise<Connection> {
   const address = target ?? process.env['DATABASE_URL'];
   const key = typeof address === 'object' && 'embedded' in address ? JSON.stringify(address) : address;
   const schemas = shared.get(key) ?? new Map<string, Shared>();
@@ -27,7 +26,7 @@ export async function borrow(target: ConnectTarget | undefined, options: Connect
   found.users++;
   let released = false;
   const release = async (): Promise<void> => {
-    // A worker may be stopped twice, and its user leaves once.
+    // A worker may be stopped twice, and leaves once.
     if (released) return;
     released = true;
     found.users--;
@@ -37,7 +36,7 @@ export async function borrow(target: ConnectTarget | undefined, options: Connect
     await found.opened.then((connection) => connection.close(), () => undefined);
   };
   try {
-    return { connection: await found.opened, release };
+    return { ...await found.opened, close: release, [Symbol.asyncDispose]: release };
   } catch (error) {
     await release();
     throw error;

@@ -172,7 +172,7 @@ describe('a client in a workflow', () => {
       await client.start(other, undefined, { id: 'from-workflow' });
     }));
     expect(await expectParked(run, 'CLIENT_IN_WORKFLOW'))
-      .toMatch(/client\.start.*into ctx\.step, with an id/);
+      .toMatch(/used a client outside of a step: it starts a run.*into ctx\.step, with an id/);
     expect(await sql("select id from perdure.runs where id = 'from-workflow'")).toEqual([]);
   });
 
@@ -230,7 +230,7 @@ describe('changed code', () => {
     const run = await deploy(name, steps(before, stop), steps(after, () => 'end'));
     const text = await expectParked(run, 'NONDETERMINISM', before);
     expect(text).toMatch(message);
-    expect(text).toMatch(/Restore the old order of calls, or give the changed workflow a new version/);
+    expect(text).toMatch(/Restore the old calls, choose between old and new with ctx.patched, or give the/);
   });
 
   test('a step that became a sleep', async () => {

@@ -97,7 +97,11 @@ describe('a worker', () => {
   test.each([
     ['two workflows of one name', { workflows: [greet, workflow('greet', async () => 1)] },
       'DUPLICATE_WORKFLOW',
-      /two workflows.*named 'greet'.*rename one/i],
+      /2 workflows.*named 'greet'.*one of them has no version/],
+    ['two workflows of one name and version',
+      { workflows: [greet, workflow('greet', async () => 1)], version: '1' }, 'DUPLICATE_WORKFLOW',
+      /two workflows.*named 'greet'.*version '1'.*rename one/i],
+    ['no queues', { workflows: [greet], queues: [] }, 'INVALID_OPTION', /list of names/],
     ['no workflows', { workflows: [] }, 'NO_WORKFLOWS', /Pass\s+createWorker\(\{ workflows/],
     ['something that is no workflow', { workflows: [{ name: 'x' }] }, 'NOT_A_WORKFLOW',
       /workflow\(name, async/],
