@@ -1,7 +1,10 @@
 // A Connection without a server: client and worker run on the memory store, in one process.
-import { WorkflowError, type Connection } from '@perdure/core';
-import { MemoryStore, MemoryTransaction, type Adopter, type Env, type Store } from '@perdure/core/engine';
+import { WorkflowError, type Connection, type ValueSeal } from '@perdure/core';
+import {
+  MemoryStore, MemoryTransaction, sealing, type Adopter, type Env, type Store,
+} from '@perdure/core/engine';
 import { MemoryHints } from './memory-hints.js';
+import { memoryStepTransactions, memoryTransactor } from './memory-transactions.js';
 
 /** What a memory connection is made of. */
 export interface MemoryConnectionOptions<Kind extends Store = MemoryStore> {
@@ -9,6 +12,11 @@ export interface MemoryConnectionOptions<Kind extends Store = MemoryStore> {
   readonly env?: Env | undefined;
   /** The store, if it is to outlive the connection, or to be another one than a healthy memory store. */
   readonly store?: Kind | undefined;
+  /**
+   * As the option of `connect`: the store of the Connection then seals, and the `store` that was given has
+   * what is stored.
+   */
+  readonly values?: ValueSeal | undefined;
 }
 
 /**
@@ -17,19 +25,23 @@ export interface MemoryConnectionOptions<Kind extends Store = MemoryStore> {
  * `store.begin()` or `store.within()`. A main loop that is blocked loses its leases: nothing renews them.
  */
 export function memoryConnection<Kind extends Store = MemoryStore>(
-  options?: MemoryConnectionOptions<Kind>): Connection & { readonly store: Kind };
+  options?: MemoryConnectionOptions<Kind> & { readonly values?: undefined },
+): Connection & { readonly store: Kind };
+export function memoryConnection(options: MemoryConnectionOptions<Store>): Connection;
 export function memoryConnection(options: MemoryConnectionOptions<Store> = {}): Connection {
-  const { env, store = new MemoryStore({ env }) } = options;
+  const { env, store = new MemoryStore({ env }), values } = options;
   const close = (): Promise<void> => Promise.resolve();
-  return {
+  return sealing(values)({
     store,
     hints: new MemoryHints(),
     adopters: new Set<Adopter>(),
     within: async (transaction) => openTransaction(transaction, store),
+    transactor: store instanceof MemoryStore ? memoryTransactor(store) : null,
+    stepTransactions: memoryStepTransactions,
     keepLeases: () => ({ hold: () => undefined, beat: () => undefined, close }),
     close,
     [Symbol.asyncDispose]: close,
-  };
+  });
 }
 
 function openTransaction(transaction: unknown, store: Store): MemoryTransaction {

@@ -5,6 +5,8 @@ import type { Hints, RunRecord } from '@perdure/core/engine';
 export class MemoryHints implements Hints {
   readonly #due = new Set<() => void>();
   readonly #settled = new Set<(runs: readonly RunRecord[] | null) => void>();
+  readonly #mail = new Set<() => void>();
+  readonly #published = new Set<(runIds: ReadonlySet<string>) => void>();
 
   onDue(listener: () => void): () => void {
     return added(this.#due, listener);
@@ -14,12 +16,28 @@ export class MemoryHints implements Hints {
     return added(this.#settled, listener);
   }
 
+  onMail(listener: () => void): () => void {
+    return added(this.#mail, listener);
+  }
+
+  onPublished(listener: (runIds: ReadonlySet<string>) => void): () => void {
+    return added(this.#published, listener);
+  }
+
   due(): void {
     for (const listener of [...this.#due]) listener();
   }
 
   settled(runs: readonly RunRecord[]): void {
     for (const listener of [...this.#settled]) listener(runs);
+  }
+
+  mail(): void {
+    for (const listener of [...this.#mail]) listener();
+  }
+
+  published(runIds: ReadonlySet<string>): void {
+    for (const listener of [...this.#published]) listener(runIds);
   }
 
   listen(): () => void {

@@ -1,7 +1,10 @@
 // Chaos, small: orders survive twenty kills. `pnpm chaos` is the same at size.
+import { createClient } from '@perdure/client';
+import { connect } from '@perdure/sql';
 import { expect, test } from 'vitest';
 import { killOrders } from '../chaos/kill-orders.js';
 import { freshDatabase } from './database.js';
+import { expectHealthy } from './healthy.js';
 
 const url = await freshDatabase();
 
@@ -12,4 +15,6 @@ test('40 orders live through 20 kills of their workers', { timeout: 180_000 }, a
   expect(report.kills).toBe(20);
   expect(report.killsThatHit).toBeGreaterThan(0);
   expect(report.bodies).toBeGreaterThanOrEqual(160);
+  await using connection = await connect(url);
+  await expectHealthy(createClient({ connection }));
 });

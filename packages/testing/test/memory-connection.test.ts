@@ -10,12 +10,18 @@ test('hints reach every listener at once, until it stops', () => {
   const heard: unknown[] = [];
   const stop = hints.onDue(() => heard.push('due'));
   hints.onSettled((runs) => heard.push(runs));
+  const deaf = hints.onMail(() => heard.push('mail'));
+  hints.onPublished((runIds) => heard.push(...runIds));
   hints.listen()();
   hints.due();
   hints.settled([]);
+  hints.mail();
+  hints.published(new Set(['a', 'b']));
   stop();
+  deaf();
   hints.due();
-  expect(heard).toEqual(['due', []]);
+  hints.mail();
+  expect(heard).toEqual(['due', [], 'mail', 'a', 'b']);
 });
 
 test('a listener may stop while it is told', () => {
