@@ -16,6 +16,8 @@ const pnpm = 'pnpm@12.21.0';
 const root = dirname(fileURLToPath(import.meta.url));
 const stamp = join(root, 'node_modules', '.perdure-install');
 const node = process.execPath;
+// Prisma makes its client from a description of the tables; the test and the example compile against it.
+const schemas = ['packages/sql/test/libraries/schema.prisma', 'examples/schema.prisma'];
 
 const commands = {
   start: [node, 'examples/dist/tour/main.js'],
@@ -36,7 +38,7 @@ function run([command, ...args], options = {}) {
 function manifests() {
   const members = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/package.json`);
   const top = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'];
-  const all = [...top, 'examples/package.json', 'bench/package.json', ...members.sort()];
+  const all = [...top, 'examples/package.json', 'bench/package.json', ...members.sort(), ...schemas];
   return all.filter((file) => existsSync(join(root, file)));
 }
 
@@ -57,7 +59,15 @@ function install() {
     env: { ...process.env, CI: 'true' },
     shell: process.platform === 'win32',
   });
+  for (const schema of schemas) generate(schema);
   writeFileSync(stamp, wanted);
+}
+
+function generate(schema) {
+  // What is named here is not run by `generate`; Prisma would fetch it from a host of its own otherwise.
+  const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: node, 'CHECKPOINT_DISABLE': '1' };
+  const command = [node, 'node_modules/prisma/build/index.js', 'generate', '--no-hints', '--schema', schema];
+  run(command, { stdio: ['ignore', 'ignore', 'inherit'], env });
 }
 
 const [name = 'build', ...args] = process.argv.slice(2);

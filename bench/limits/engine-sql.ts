@@ -16,22 +16,19 @@ async function door<T>(file: string): Promise<T> {
 type Claims = typeof import('../../packages/sql/src/postgres/claim-statements.js');
 type ClaimRows = typeof import('../../packages/sql/src/postgres/claim-rows.js');
 type Commits = typeof import('../../packages/sql/src/postgres/commit-statement.js');
-type CommitValues = typeof import('../../packages/sql/src/postgres/commit-values.js');
+type CommitColumnsOf = typeof import('../../packages/sql/src/postgres/commit-columns.js');
+type SessionSettings = typeof import('../../packages/sql/src/postgres/session-settings.js');
 type Starts = typeof import('../../packages/sql/src/postgres/start-statements.js');
 const { claimStatements } = await door<Claims>('claim-statements');
 const { claimLanes, LowWaterMarks, readClaim } = await door<ClaimRows>('claim-rows');
-const { commitStatements } = await door<Commits>('commit-statement');
-const { commitValues } = await door<CommitValues>('commit-values');
+const { CommitColumns } = await door<CommitColumnsOf>('commit-columns');
+const { CommitStatements } = await door<Commits>('commit-statement');
+const { claimSettings, commitSettings } = await door<SessionSettings>('session-settings');
 const { startColumns, startStatements, startValues } = await door<Starts>('start-statements');
 
 const schema = '"perdure"';
 const startBatch = 1_000;
 const leaseMs = 10_000;
-// As the engine sets them on its connections (connect.ts).
-const settings = `set jit = off; set enable_seqscan = off; set plan_cache_mode = force_generic_plan`;
-const claimSettings = `${settings}; set enable_hashjoin = off; set enable_mergejoin = off`;
-const commitSettings = `${settings}; set enable_nestloop = off; set enable_mergejoin = off`;
-
 /** A claimed run; `n` is of its input. */
 export interface Claimed {
   readonly lease: Lease;
@@ -50,7 +47,7 @@ export class EngineSql {
   readonly #claimer: pg.Client;
   readonly #committers: readonly pg.Client[];
   readonly #claim = claimStatements(schema).claim;
-  readonly #commit = commitStatements(schema).first;
+  readonly #commits = new CommitStatements(schema);
   readonly #start = startStatements(schema, 'own').many;
   readonly #startOne = startStatements(schema, 'own').one;
   readonly #marks = new LowWaterMarks();
@@ -101,17 +98,20 @@ export class EngineSql {
       claimId: systemEnv.newUuid(), limit, suspects: false, leaseMs, sweep: false,
       served: [{ queue: 'default', workflow: counting.name, version: null, stamp: null }],
     };
-    const { lanes, columns } = claimLanes(request, 'normal', { marks: this.#marks, turn: 0 });
-    const found = await this.#run(this.#claimer, this.#claim, [...columns, limit, request.claimId, leaseMs]);
+    const { lanes, columns, homes } = claimLanes(request, 'normal', { marks: this.#marks, turn: 0 });
+    const found = await this.#run(this.#claimer, this.#claim,
+      [...columns, limit, request.claimId, leaseMs, ...homes]);
     const { runs } = readClaim(found, lanes, this.#marks);
     return runs.map(({ lease }) => ({ lease, n: this.#numbers.get(lease.runId) ?? NaN }));
   }
 
   /** Commits a batch on one of the committers. Throws unless every item is done. */
   async commit(committer: pg.Client, writes: readonly TurnWrite[]): Promise<void> {
-    const answers = await this.#run(committer, this.#commit, commitValues(writes));
-    const done = answers.filter((answer) => answer[1] === 'done').length;
-    if (done !== writes.length) throw new Error(`${done} of ${writes.length} writes were done`);
+    const batch = new CommitColumns(writes);
+    const statement = this.#commits.for(batch, 'first');
+    const rows = await this.#run(committer, statement, batch.values(statement.columns));
+    // One row says when; each of the others, what was not plainly done.
+    if (rows.length > 1) throw new Error(`${rows.length - 1} of ${writes.length} writes were not done`);
   }
 
   /** Ends the connections. */

@@ -7,12 +7,13 @@ export function stepWrite({ lease, n }: Claimed, step: number, steps: number): T
   const place = String(step);
   const entry: Entry = {
     place, position: step, kind: 'step', name: 'add', value: json(n + step), error: null,
-    attempt: 1, tookMs: 0.01,
+    attempt: 1, tookMs: 0.01, message: null,
   };
   const end: TurnEnd = {
     kind: 'settle', status: 'completed', output: json(steps * n + steps * (steps + 1) / 2), error: null,
+    tied: false,
   };
-  return { lease, entries: [entry], calls: [], closed: [], end: step < steps ? null : end };
+  return { lease, entries: [entry], calls: [], closed: [], end: step < steps ? null : end, more: null };
 }
 
 function json(value: number): Encoded {
