@@ -1,5 +1,5 @@
-// Makes a fresh clone ready (install, compile), then runs one command: start, test, build, lint, bench or
-// chaos. Plain JavaScript without dependencies, because it runs before anything is installed: Node and npm
+// Makes a fresh clone ready (install, compile), then runs one command: start, test, build, lint, bench,
+// chaos, sim or mutants. Plain JavaScript without dependencies, because it runs before anything is installed: Node and npm
 // are enough.
 //
 //   B1. Nothing asks: a prompt would hang a machine without a person.
@@ -24,6 +24,8 @@ const commands = {
   test: [node, 'node_modules/vitest/vitest.mjs', 'run'],
   bench: [node, 'bench/dist/main.js'],
   chaos: [node, 'packages/testing/dist-chaos/main.js'],
+  sim: [node, 'packages/testing/dist-sim/main.js'],
+  mutants: [node, 'packages/testing/dist-mutants/main.js'],
   lint: [node, 'node_modules/oxlint/bin/oxlint'],
   build: undefined,
 };

@@ -17,7 +17,8 @@
 //       snapshot. A subscription that it did not see was committed later, and looks back in a later statement
 //       still: it finds the event (tie-statements.ts, Z3). Both may bring it; the id of the message is one.
 //   Y5. An ending goes when all who watched have their answer and all children were seen to, and stays
-//       otherwise. Ties that were seen to say so: no watch, and nothing left to close.
+//       otherwise. Ties that were seen to say so: no watch, and nothing left to close. What was left of a run
+//       by its termination goes with it (E4 of closing-statements.ts).
 //   Y6. Rows are inserted into `messages` in the order of their keys, as senders do.
 //   Y7. A look begins at a low-water mark: behind it stand the dead entries of what was carried, which nobody
 //       can clear away while some transaction is old. What appears below the mark, since its sender's
@@ -244,7 +245,10 @@ d as (
    where g.run_id = e.run_id and g.part = e.part and e.has_children is not true
      and ((select count(*) from k) <= $1::integer or e.ord < (select max(ord) from k))
      and e.run_id <> all(coalesce((select array_agg(run_id) from k where held is not true), '{}'))
-  returning g.run_id)
+  returning g.run_id),
+${['calls', 'subscriptions'].map((table) => `left_${table} as (
+  delete from ${s}.${table} c where c.run_id = any(array(select run_id from e where status = 'failed')))`)
+    .join(',\n')}
 select 'children', run_id, part, status from e where has_children
  union all
 select 'stuck', run_id, 0, null from (

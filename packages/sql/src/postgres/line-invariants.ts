@@ -152,13 +152,15 @@ select u.id as run_id, case
      or u.status in ('live', 'parked') and u.output is not null)`,
   },
   {
+    // What a termination did not see goes with the ending.
     code: 'wait-after-end',
-    holds: 'A run that has settled has no open calls, and waits for no events.',
+    holds: 'A run that has settled, and whose end was told, has no open calls, and waits for no events.',
     broken: (s) => ['calls', 'subscriptions'].map((table) => `
 select k.run_id as run_id, format('It is %s, and has a row in ${table} at %s.', u.status, k.place) as what,
        u.settled_at as since
   from ${s}.${table} k cross join lateral ${runOf('k.run_id', s)}
- where ${within('k.run_id')} and u.status ${settled}`).join('\n union all'),
+ where ${within('k.run_id')} and u.status ${settled}
+   and (select true from ${s}.endings g where g.run_id = k.run_id) is null`).join('\n union all'),
   },
 ];
 
