@@ -1,7 +1,10 @@
 // Generations that end and begin while others look at their run: a claim never gets the row of one and the
 // input of another, and of every end it is known who hears.
 import { expect, test } from 'vitest';
-import { carry, claimed, commit, ends, heard, json, leased, newRun, tied, watch } from './mail-words.js';
+import type { NewPendingCall } from '@perdure/core/engine';
+import {
+  carry, claimed, commit, ending, ends, heard, json, leased, newRun, terminated, tied, watch,
+} from './mail-words.js';
 import { operationStatements, readKind, resumptionColumns } from '../dist/postgres/operation-statements.js';
 import { readStatements } from '../dist/postgres/read-statements.js';
 import { raceStage } from './race-stage.js';
@@ -83,6 +86,28 @@ test('a run is not deleted while others are to hear of its end', async () => {
   expect(await carry(store)).toEqual(['p2']);
   expect(await store.deleteRuns(['c2'])).toEqual([{ kind: 'done' }]);
   expect(await heard(store, parent!)).toEqual(['completed']);
+});
+
+// Guards E4: taken out, the call that was written meanwhile stays for ever.
+test('what a termination could not see goes with the ending that it leaves', async () => {
+  const [lease] = await leased(store, 't1');
+  const gate = await stage.hold('late', 'look');
+  const terminating = late.terminateRuns(['t1'], terminated);
+  await gate.there;
+  const call: NewPendingCall = {
+    place: '1', kind: 'signal', name: 'go', attempt: 0, error: null, progress: null, delayMs: null, atMs: null,
+    deadlineMs: null,
+  };
+  expect(await store.commit([{ ...ending(lease!, ends.rest), calls: [call] }])).toMatchObject([
+    { kind: 'done' }]);
+  await gate.open();
+  expect(await terminating).toEqual([{ kind: 'done' }]);
+  const left = 'select place from perdure.calls';
+  expect(await stage.sql(left)).toHaveLength(1);
+  const checked = await store.check({ after: null, lateMs: 60_000, limit: 10 });
+  expect(checked.broken).toEqual([]);
+  await carry(store);
+  expect(await stage.sql(left)).toEqual([]);
 });
 
 // Guards O2: taken out, the run stands in the lane of a version that it has no more.
