@@ -28,7 +28,7 @@ export class MemoryHints implements Hints {
     for (const listener of [...this.#due]) listener();
   }
 
-  settled(runs: readonly RunRecord[]): void {
+  settled(runs: readonly RunRecord[] | null): void {
     for (const listener of [...this.#settled]) listener(runs);
   }
 

@@ -1,0 +1,144 @@
+// The way of one simulated process to the database: every call is two events, its arrival and its answer, and
+// faults strike in between.
+//
+//   W1. What has been sent arrives, whatever becomes of its sender; what is answered reaches a sender that
+//       lives.
+//   W2. Two calls of one process may overtake each other: they ride on connections of their own.
+import { DatabaseUnavailableError } from '@perdure/core';
+import type { FaultKind, FaultPlan, Target } from './fault-plan.js';
+import type { ModelStore } from './model-store.js';
+import type { SimProcess } from './sim-process.js';
+
+/** A call to the database. */
+export interface WireCall<Answer> extends Target {
+  readonly verb: string;
+  /** What it does, in the event of its arrival. */
+  effect(): Promise<Answer>;
+  /** It never arrives, and the connection is gone. */
+  gone?(): void;
+}
+
+/** What a wire needs of its world. */
+export interface WireParts {
+  readonly process: SimProcess;
+  readonly store: ModelStore;
+  readonly plan: FaultPlan;
+  /** How long a caller waits for an answer. */
+  readonly deadlineMs: number;
+  /** For how long a process stops: longer than its leases last. */
+  readonly stopMs: readonly [low: number, high: number];
+  /** A verb has taken effect, or failed. */
+  done(verb: string): void;
+}
+
+/** The database undid a transaction because of a conflict with another. */
+export class ConflictError extends Error {
+  override readonly name = 'ConflictError';
+}
+
+/** The way of one process to the database. */
+export class Wire {
+  readonly parts: WireParts;
+
+  constructor(parts: WireParts) {
+    this.parts = parts;
+  }
+
+  /** Calls the database; a process that is dead gets no answer. */
+  call<Answer>(call: WireCall<Answer>): Promise<Answer> {
+    const { process, plan } = this.parts;
+    if (!process.isAlive) return new Promise(() => undefined);
+    return new Promise((resolve, reject) => {
+      const fault = plan.draw(call);
+      const answer: Settle<Answer> = {
+        ok: (value) => this.#happen(process, plan.wayMs(), () => resolve(value), `< ${call.verb}`),
+        bad: (error, inMs = plan.wayMs()) =>
+          this.#happen(process, inMs, () => reject(error), `<! ${call.verb}`),
+      };
+      if (fault === null) this.#arrive(call, answer);
+      else this.#suffer(fault, call, answer);
+    });
+  }
+
+  #suffer<Answer>(fault: FaultKind, call: WireCall<Answer>, answer: Settle<Answer>): void {
+    const { process, plan, deadlineMs } = this.parts;
+    const nobody: Settle<Answer> = { ok: () => undefined, bad: () => undefined };
+    const missing = unavailable(fault);
+    const cut = (inMs: number, error: Error = missing): void => {
+      plan.count(fault);
+      call.gone?.();
+      answer.bad(error, inMs);
+    };
+    if (fault === 'refused') cut(plan.wayMs());
+    else if (fault === 'conflict') cut(plan.wayMs(), new ConflictError('could not serialize access'));
+    else if (fault === 'timed-out') cut(deadlineMs);
+    else if (fault === 'late') {
+      plan.count(fault);
+      answer.bad(missing, deadlineMs);
+      this.#arrive(call, nobody, { inMs: deadlineMs + plan.between(0, deadlineMs) });
+    } else if (fault === 'reply-lost') {
+      plan.count(fault);
+      const lost = (): void => answer.bad(missing);
+      this.#arrive(call, { ok: lost, bad: lost });
+    } else if (fault === 'partial') {
+      this.#arrive(call, { ok: answer.ok, bad: (error) => {
+        plan.count(fault);
+        answer.bad(error);
+      } }, { breaksOff: true });
+    } else if (fault === 'kill-before' || fault === 'kill-after') {
+      this.#dying(fault, call);
+    } else {
+      this.#arrive(call, answer);
+      this.#stop(fault, process);
+    }
+  }
+
+  #dying<Answer>(fault: 'kill-before' | 'kill-after', call: WireCall<Answer>): void {
+    const { process, plan } = this.parts;
+    const die = (): void => {
+      if (process.isAlive) plan.count(fault);
+      process.kill();
+    };
+    if (fault === 'kill-after') this.#arrive(call, { ok: die, bad: die });
+    else this.#happen(null, plan.wayMs(), die, `kill ${process.name}`);
+  }
+
+  #stop(fault: 'freeze' | 'block', process: SimProcess): void {
+    const { plan, stopMs } = this.parts;
+    if (!process.isRunning) return;
+    plan.count(fault);
+    if (fault === 'freeze') process.freeze();
+    else process.block();
+    this.#happen(null, plan.between(...stopMs), () => process.thaw(), `thaw ${process.name}`);
+  }
+
+  #arrive<Answer>(
+    call: WireCall<Answer>, { ok, bad }: Settle<Answer>, { inMs, breaksOff }: Arrival = {},
+  ): void {
+    const { process, store, plan, done } = this.parts;
+    const arrive = (): void => {
+      const effect = store.arrive(() => call.effect(), breaksOff);
+      void effect.then(ok, bad).then(() => done(call.verb));
+    };
+    this.#happen(null, inMs ?? plan.wayMs(), arrive, `${process.name} ${call.verb}`);
+  }
+
+  #happen(to: SimProcess | null, inMs: number, run: () => void, label: string): void {
+    const { loop } = this.parts.process;
+    loop.add({ at: loop.now + inMs, actor: to?.name ?? 'database', gate: to?.main ?? null, label, run });
+  }
+}
+
+interface Settle<Answer> {
+  ok(answer: Answer): void;
+  bad(error: unknown, inMs?: number): void;
+}
+
+interface Arrival {
+  readonly inMs?: number;
+  readonly breaksOff?: boolean;
+}
+
+function unavailable(fault: FaultKind): Error {
+  return new DatabaseUnavailableError(`The simulation lets this call fail: ${fault}.`);
+}
