@@ -18,11 +18,14 @@ export interface Ended {
   readonly runId: string;
   readonly code: Code;
   readonly journal: Journal;
+  /** It did nothing that is not recorded: what the record has open, it must have called. */
+  readonly replayed: boolean;
 }
 
 /** What `outcome` leads to. */
-export function conclusionOf({ runId, code, journal }: Ended, outcome: AttemptEnd): Conclusion {
-  const lost = journal.undelivered().find((entry) => !code.expects(entry));
+export function conclusionOf({ runId, code, journal, replayed }: Ended, outcome: AttemptEnd): Conclusion {
+  const due = replayed ? [...journal.undelivered(), ...journal.pending] : journal.undelivered();
+  const lost = due.find((recorded) => !code.expects(recorded));
   if (lost !== undefined) return { kind: 'park', fault: faults.callIsGone(lost) };
   const { unawaited } = code;
   if (outcome.ok && unawaited !== undefined) return { kind: 'park', fault: faults.unawaitedCall(unawaited) };

@@ -267,7 +267,7 @@ export class LiveRun extends RunParts {
 
   #conclude(outcome: AttemptEnd): void {
     const { runId, code, journal } = this;
-    const end = conclusionOf({ runId, code, journal }, outcome);
+    const end = conclusionOf({ runId, code, journal, replayed: !this.#caughtUp }, outcome);
     if (end.kind === 'park') this.park(end.fault);
     else if (end.kind === 'continue') this.#goOn(end.input);
     else if (!end.outcome.ok || this.definition.output === null) this.#settleAs(end.outcome, end.cancelled);

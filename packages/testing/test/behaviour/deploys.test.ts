@@ -161,3 +161,25 @@ behaviour('a cancel that parked a run is heard of when the run is opened again',
   expect(await failure(run.result())).toMatchObject({ reason: 'the shop has closed' });
   expect(doneBy(run.id)).toEqual(['charge', 'invoice']);
 });
+
+const reminder = workflow('reminder', async (ctx) => {
+  await ctx.step('greet', () => 'hello');
+  if (code.way === 'removed') return 'greeted';
+  await ctx.sleep('1 day');
+  return ctx.step('remind', () => 'reminded');
+});
+
+behaviour('a run whose code returns before what it waits for parks, and goes on with the old', [reminder],
+  async (world) => {
+    code.way = 'old';
+    const run = await world.start(reminder);
+    await world.advance('1 minute');
+    deploy(world, 'removed');
+    await world.advance('1 day');
+    expect((await failure(run.result())).message).toContain(
+      "recorded: sleep 2 'sleep'; the code now makes no such call there. Restore the old calls, ");
+    deploy(world, 'old');
+    await run.resume();
+    await world.advance('1 minute');
+    expect(await run.result()).toBe('reminded');
+  });
