@@ -294,9 +294,9 @@ export class Code extends CodeWindow implements BranchHost {
 
   #take(call: Call): void {
     const { journal } = this.host;
-    const difference = journal.mismatch(call);
-    if (difference !== null) {
-      this.fault = faults.nondeterminism(difference);
+    const recorded = journal.mismatch(call);
+    if (recorded !== null) {
+      this.fault = faults.nondeterminism({ recorded, called: call });
       return;
     }
     call.branch.advance();

@@ -8,6 +8,7 @@ export { callbackMessageId, makeToken, parseToken } from './callback-token.js';
 export type {
   AdoptedRun, Adopter, Hints, LeaseKeeper, LeaseKeeperOptions,
 } from './connection.js';
+export { unbroken, type Continuity } from './continuity.js';
 export { toMilliseconds } from './duration.js';
 export { type Env, type Timer, systemEnv } from './env.js';
 export { InvariantError, invariant } from './errors.js';
@@ -15,14 +16,15 @@ export { childIdOf } from './errands.js';
 export { publish } from './events.js';
 export { explain } from './explain.js';
 export type { ExplainedChild, ExplainedRun, Surroundings } from './explain-facts.js';
-export { clientInWorkflow, poisoned } from './faults.js';
+export { clientInWorkflow, poisoned, type Difference, type Fault } from './faults.js';
 export type { AttemptFacts, DrivenRun, Harness, HeldRuns } from './harness.js';
 export { headersOf, mostBytes as mostHeaderBytes, mostHeaders } from './headers.js';
+export { describeCall, type CallIdentity } from './journal.js';
 export { LiveRun } from './live-run.js';
 export type { TurnEnded, TurnHost, TurnStart } from './turn-host.js';
 export { toldIfLarge } from './large-values.js';
 export { consoleLogger, guardedLogger } from './logger.js';
-export { checkName, longestName } from './names.js';
+export { checkName, hasHalfPair, longestName } from './names.js';
 export { writeLength } from './outbox.js';
 export { hash32, laneOf, partCount, partOf, priorities, type LaneKey, type LaneKind } from './part.js';
 export { Pump } from './pump.js';

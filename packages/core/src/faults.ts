@@ -9,6 +9,14 @@ export interface Fault {
   readonly message: string;
   /** What was thrown, where something was. */
   readonly cause?: unknown;
+  /** Of NONDETERMINISM: where. */
+  readonly difference?: Difference;
+}
+
+/** Where the code and the record disagree: what is recorded there, and the call that the code makes now. */
+export interface Difference {
+  readonly recorded: CallIdentity;
+  readonly called: CallIdentity | null;
 }
 
 const recordIt = 'What is awaited outside of ctx is not recorded: put it into ctx.step';
@@ -17,17 +25,21 @@ const recordIt = 'What is awaited outside of ctx is not recorded: put it into ct
 export const fittingAdvice: string = 'Restore the old calls, choose between old and new with ctx.patched, ' +
   'or give the changed workflow a new version; then resume the run';
 
-/** The code and the record disagree; `difference` shows both. */
-export function nondeterminism(difference: string): Fault {
+/** The code and the record disagree. */
+export function nondeterminism(difference: Difference): Fault {
+  const { recorded, called } = difference;
+  const now = called === null ? 'makes no such call there' : `calls ${describeCall(called)}`;
   return {
     code: 'NONDETERMINISM',
-    message: `its code does not fit its record. ${difference}. ${fittingAdvice}`,
+    message: `its code does not fit its record. recorded: ${describeCall(recorded)}; the code now ${now}. ` +
+      fittingAdvice,
+    difference,
   };
 }
 
 /** The record has a call that the code does not make, although it has reached that point. */
 export function callIsGone(recorded: CallIdentity): Fault {
-  return nondeterminism(`recorded: ${describeCall(recorded)}; the code now makes no such call there`);
+  return nondeterminism({ recorded, called: null });
 }
 
 /** The code went on after something that the engine did not answer; `what` says what it did then. */

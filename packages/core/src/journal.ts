@@ -126,12 +126,11 @@ export class Journal {
     return this.#leftOver;
   }
 
-  /** A readable difference between the record and a call that the code makes, or null if they agree (R4). */
-  mismatch(call: CallIdentity): string | null {
+  /** What is recorded at the place of a call that the code makes, if that is another call (R4). */
+  mismatch(call: CallIdentity): CallIdentity | null {
     const recorded = this.#entries.get(call.place) ?? this.#calls.get(call.place);
     if (recorded === undefined) return null;
-    if (recorded.kind === call.kind && recorded.name === call.name) return null;
-    return `recorded: ${describeCall(recorded)}; the code now calls ${describeCall(call)}`;
+    return recorded.kind === call.kind && recorded.name === call.name ? null : recorded;
   }
 }
 
