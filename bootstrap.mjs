@@ -1,6 +1,6 @@
 // Makes a fresh clone ready (install, compile), then runs one command: start, test, build, lint, bench,
-// chaos, sim or mutants. Plain JavaScript without dependencies, because it runs before anything is installed: Node and npm
-// are enough.
+// chaos, sim or mutants. Plain JavaScript without dependencies, because it runs before anything is installed:
+// Node and npm are enough.
 //
 //   B1. Nothing asks: a prompt would hang a machine without a person.
 //   B2. What is already done is not done again: an install is remembered by the content of what it depends

@@ -95,8 +95,8 @@ test('what a termination could not see goes with the ending that it leaves', asy
   const terminating = late.terminateRuns(['t1'], terminated);
   await gate.there;
   const call: NewPendingCall = {
-    place: '1', kind: 'signal', name: 'go', attempt: 0, error: null, progress: null, delayMs: null, atMs: null,
-    deadlineMs: null,
+    place: '1', kind: 'signal', name: 'go', attempt: 0, error: null, progress: null,
+    delayMs: null, atMs: null, deadlineMs: null,
   };
   expect(await store.commit([{ ...ending(lease!, ends.rest), calls: [call] }])).toMatchObject([
     { kind: 'done' }]);

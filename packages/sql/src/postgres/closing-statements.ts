@@ -5,8 +5,8 @@
 //       the epoch that is recorded is a later one than its owner's. What he writes afterwards is lost, never
 //       "already done".
 //   E3. A run that is terminated leaves an ending, tied or not: nobody here knows what it started.
-//   E4. Calls that its owner wrote between our snapshot and our lock are not in our sight. The carrier that has
-//       its ending deletes them: it looks later, and nobody writes more.
+//   E4. Calls that its owner wrote between our snapshot and our lock are not in our sight. The carrier that
+//       has its ending deletes them: it looks later, and nobody writes more.
 import { settled } from './carry-statements.js';
 import { micros } from './sql-time.js';
 import { named, type Statement } from './statement.js';
