@@ -30,9 +30,9 @@ export function detailStatements(s: string): DetailStatements {
     details: named('read_details', detailText(s)),
     // Entries of one position are not parted: the next page begins after them.
     entries: named('read_entries', `
-select run_id, 'entry', place, position, kind, name, codec, value, error, attempt,
-       (extract(epoch from ended_at - started_at) * 1000)::float8, ${micros('ended_at')}, null::bigint,
-       message
+select run_id, 'entry' as of, place, position, kind, name, codec, value, error, attempt,
+       (extract(epoch from ended_at - started_at) * 1000::numeric)::float8 as took_ms,
+       ${micros('ended_at')} as at, null::bigint as deadline, message
   from ${s}.journal
  where run_id = $1::text and part = $2::smallint and generation = $3::integer
    and position > $4::integer
@@ -43,8 +43,8 @@ with ${forgetVanished(s)}
 update ${s}.workers set seen_at = clock_timestamp() where id = $1::text returning id`),
     forget: named('forget_worker', `delete from ${s}.workers where id = $1::text`),
     workers: named('read_workers', `
-select id, host, pid, concurrency, serves, ${micros('started_at')}, ${micros('seen_at')},
-       ${micros('clock_timestamp()')}
+select id, host, pid, concurrency, serves, ${micros('started_at')} as started_us,
+       ${micros('seen_at')} as seen_us, ${micros('clock_timestamp()')} as now
   from ${s}.workers where seen_at >= ${vanished} order by seen_at, id`),
   };
 }
@@ -54,10 +54,11 @@ function detailText(s: string): string {
   return `
 select v.id, v.workflow, v.generation, v.output_codec, v.output, v.error, v.reason, v.status, v.queue,
        v.version, v.priority, u.codec, u.input, v.headers, v.parent_id, v.timeout_ms,
-       ${micros('v.created_at')}, ${micros('v.started_at')}, ${micros('v.settled_at')},
-       ${micros('v.parked_at')}, r.id is not null,
-       case when r.due_at < 'infinity' then ${micros('r.due_at')} end, r.claim is not null, r.fresh,
-       r.lane <> r.home_lane, r.strikes, c.calls, b.boxes, ${micros('clock_timestamp()')}
+       ${micros('v.created_at')} as created_us, ${micros('v.started_at')} as started_us,
+       ${micros('v.settled_at')} as settled_us, ${micros('v.parked_at')} as parked_us,
+       r.id is not null as in_line, case when r.due_at < 'infinity' then ${micros('r.due_at')} end as due_us,
+       r.claim is not null as leased, r.fresh, r.lane <> r.home_lane as quarantined, r.strikes, c.calls,
+       b.boxes, ${micros('clock_timestamp()')} as now
   from (select i.id, p.part from unnest($1::text[]) as i(id), unnest($2::smallint[]) as p(part) offset 0) i
  cross join lateral (
    select v.* from ${s}.run_status v where v.id = i.id and v.part = i.part limit 1) v

@@ -81,9 +81,9 @@ i as materialized (
 function answers(s: string, unfit = 'not i.fit'): string {
   return `
 select i.ord, case when i.seen is null then 'no-run' when i.held then 'done' when ${unfit} then 'unfit'
-                   else 'busy' end,
+                   else 'busy' end as outcome,
        case when not i.held and ${unfit} then (
-         select v.status from ${s}.run_status v where v.id = i.id and v.part = i.part limit 1) end
+         select v.status from ${s}.run_status v where v.id = i.id and v.part = i.part limit 1) end as status
   from i`;
 }
 
