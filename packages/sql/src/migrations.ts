@@ -3,6 +3,7 @@
 //   M1. A migration that was released never changes; a database that applied it is at its number.
 //   M2. Each is plain SQL that people can read, print and run by their own tool.
 import { longestValue, type Migration } from './migrations/migration.js';
+import { limitsAndRights } from './migrations/limits-and-rights.js';
 import { operations } from './migrations/operations.js';
 import { sqlFunctions } from './migrations/sql-functions.js';
 import { wholeLanguage } from './migrations/whole-language.js';
@@ -119,14 +120,20 @@ comment on view ${s}.run_status is 'Where each run stands, in the words of the A
 `;
 
 /** All migrations, in order. */
-export const migrations: readonly Migration[] = [firstLight, wholeLanguage, operations, sqlFunctions];
+export const migrations: readonly Migration[] = [
+  firstLight, wholeLanguage, operations, sqlFunctions, limitsAndRights,
+];
 
 /** The number of the newest migration that this version knows. */
 export const schemaVersion: number = migrations.at(-1)?.number ?? 0;
 
+/** The schema itself. Who may make tables in one that is there may still not be allowed to make one. */
+export function schemaSql(schema: string): string {
+  return `create schema if not exists ${quoteIdentifier(schema)};`;
+}
+
 /** The table of facts about the installation, made before the first migration. */
 export function metaSql(schema: string): string {
   const s = quoteIdentifier(schema);
-  return `create schema if not exists ${s};
-create table if not exists ${s}.meta (key text primary key, value text not null);`;
+  return `create table if not exists ${s}.meta (key text primary key, value text not null);`;
 }

@@ -1,11 +1,53 @@
 // The one place where a name becomes SQL text. Values never do: they are always bound.
+//
+//   Q1. A name that PostgreSQL would cut is refused, since two names could then be one; so are NUL and halves
+//       of surrogate pairs, which no text there has.
+//   Q2. What is derived from the name of a schema is kept as short: see `channelOf`.
 import { WorkflowError } from '@perdure/core';
+import { hash32, hasHalfPair } from '@perdure/core/engine';
 
-/** Quotes a schema name. Throws INVALID_SCHEMA for what PostgreSQL would cut or refuse. */
+/** Bytes of a name in PostgreSQL, as it is built everywhere. */
+const longestIdentifier = 63;
+
+/** Quotes the name of a schema. Throws INVALID_SCHEMA for what PostgreSQL would cut or refuse. */
 export function quoteIdentifier(name: string): string {
-  if (name.length === 0 || Buffer.byteLength(name) > 63 || name.includes('\0')) {
-    throw new WorkflowError('INVALID_SCHEMA', `'${name}' cannot be the name of a schema: give 1 to 63 ` +
-      'bytes without NUL, such as perdure.');
-  }
+  if (isIdentifier(name)) return quoted(name);
+  throw new WorkflowError('INVALID_SCHEMA', `${shown(name)} cannot be the name of a schema: give 1 to ` +
+    `${longestIdentifier} bytes of whole characters without NUL, such as perdure.`);
+}
+
+/** Quotes the name of a role. Throws INVALID_ROLE for what PostgreSQL would cut or refuse. */
+export function quoteRole(name: string): string {
+  if (isIdentifier(name)) return quoted(name);
+  throw new WorkflowError('INVALID_ROLE', `${shown(name)} cannot be the name of a role: give 1 to ` +
+    `${longestIdentifier} bytes of whole characters without NUL.`);
+}
+
+/** A name as text that scripts hold, where nothing can be bound; whatever standard_conforming_strings is. */
+export function quoteLiteral(text: string): string {
+  const doubled = text.replaceAll("'", "''");
+  return text.includes('\\') ? ` E'${doubled.replaceAll('\\', '\\\\')}'` : `'${doubled}'`;
+}
+
+/**
+ * The channel on which the processes of a schema hint to each other. LISTEN would cut a longer name, and
+ * pg_notify refuse it. Two schemas that share a channel cost each other a look now and then.
+ */
+export function channelOf(schema: string): string {
+  const channel = `perdure:${schema}`;
+  return isIdentifier(channel) ? channel : `perdure#${hash32(schema).toString(36)}`;
+}
+
+// Takes `unknown` because callers without types exist.
+function isIdentifier(name: unknown): name is string {
+  return typeof name === 'string' && name.length > 0 && Buffer.byteLength(name) <= longestIdentifier
+    && !name.includes('\0') && !hasHalfPair(name);
+}
+
+function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
+}
+
+function shown(name: unknown): string {
+  return typeof name === 'string' ? `'${name.slice(0, 100)}'` : `What is of type ${typeof name}`;
 }

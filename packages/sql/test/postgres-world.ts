@@ -21,18 +21,27 @@ let schemas = 0;
 /** Schemas that a world has left empty, by address: making one takes longer than most cases. */
 const left = new Map<string, string[]>();
 
-/** Makes a world in the database at `url`; dispose of it when the case is over. */
-export async function postgresWorld(url: string, options: ConnectOptions = {}): Promise<PostgresWorld> {
-  const schema = left.get(url)?.pop() ?? `world_${++schemas}`;
+/** How the engine connects in a world, and where: as the hands of the test do, unless it is said. */
+export interface WorldOptions extends ConnectOptions {
+  readonly engineUrl?: string;
+}
+
+/**
+ * Makes a world in the database at `url`, in a schema of a name that has to be quoted; dispose of it when the
+ * case is over.
+ */
+export async function postgresWorld(url: string, options: WorldOptions = {}): Promise<PostgresWorld> {
+  const { engineUrl = url, ...connecting } = options;
+  const schema = left.get(url)?.pop() ?? `we"ird – sch.ema $1? ${++schemas}`;
   const strangers: pg.Client[] = [];
   const stranger = async (): Promise<pg.Client> => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     strangers.push(client);
-    await client.query(`set search_path = ${schema}`);
+    await client.query(`set search_path = ${pg.escapeIdentifier(schema)}`);
     return client;
   };
-  const connection = await connect(url, { ...options, schema });
+  const connection = await connect(engineUrl, { ...connecting, schema });
   const hands = await stranger();
   const holding = async (sql: string, values: unknown[]): Promise<() => Promise<void>> => {
     const client = await stranger();

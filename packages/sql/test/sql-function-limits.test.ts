@@ -225,9 +225,11 @@ describe('who may call', () => {
     }
     expect(await failure(as('only_starts', 'select * from perdure.runs'))).toMatchObject({ code: '42501' });
     expect(await failure(as('stranger', `select perdure.start('w')`))).toMatchObject({ code: '42501' });
-    // What only computes is for everybody.
-    expect(await as('stranger', `select perdure.part_of('a') as part, length(perdure.new_id()) as length`))
-      .toEqual([{ part: 32, length: 26 }]);
+    // Nor what only computes: nothing of the schema is for everybody.
+    const computed = `select perdure.part_of('a') as part, length(perdure.new_id()) as length`;
+    expect(await failure(as('stranger', computed))).toMatchObject({ code: '42501' });
+    await sql(`grant execute on function perdure.part_of, perdure.hash32_bytes, perdure.new_id to stranger`);
+    expect(await as('stranger', computed)).toEqual([{ part: 32, length: 26 }]);
   });
 });
 
@@ -293,7 +295,7 @@ describe.each([
 describe('the text of the functions', () => {
   // M9: what is released is changed by a migration that runs the new text.
   test('is frozen: to change it, add a migration that runs it again, and then change this number', () => {
-    expect(hash32(sqlFunctions.sql('"perdure"'))).toBe(3856916451);
+    expect(hash32(sqlFunctions.sql('"perdure"'))).toBe(933129980);
   });
 
   test('may be run again, and keeps what was granted', async () => {

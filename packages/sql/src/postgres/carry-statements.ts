@@ -160,8 +160,8 @@ export function eventBoxOf(row: string): string {
  */
 const answerOf = (s: string, notFound: string): string => `
   insert into ${s}.messages (part, run_id, id, kind, name, codec, payload, error, outcome, sent_at)
-  select k.part, k.parent_id, 'child:' || k.generation || ':' || k.place, 'child',
-         k.generation || ':' || k.place, coalesce(k.output_codec, 'json'), k.output,
+  select k.part, k.parent_id, 'child:' || k.generation::text || ':' || k.place, 'child',
+         k.generation::text || ':' || k.place, coalesce(k.output_codec, 'json'), k.output,
          case when k.status is null then ${notFound}::text else k.error end, coalesce(k.status, 'failed'),
          t.now
     from k, t
@@ -191,7 +191,7 @@ w as (
     from (select distinct child_id, child_part from k where held) d
    where r.id = d.child_id and r.part = d.child_part and r.tied is not true),
 m as (${answerOf(s, '$4')} and not k.held
-   order by k.parent_id, 'child:' || k.generation || ':' || k.place${keptApart}),
+   order by k.parent_id, 'child:' || k.generation::text || ':' || k.place${keptApart}),
 b as (${intoInbox(s)}),
 n as (
   update ${s}.children c set noticed = true
@@ -234,7 +234,7 @@ k as materialized (
          and c.place = w.place for update skip locked) x on true
    limit $1::integer + 1),
 m as (${answerOf(s, '$4')} and k.held
-   order by k.parent_id, 'child:' || k.generation || ':' || k.place${keptApart}),
+   order by k.parent_id, 'child:' || k.generation::text || ':' || k.place${keptApart}),
 b as (${intoInbox(s)}),
 n as (
   update ${s}.children c set watch = false, noticed = true, parent_close = 'abandon'

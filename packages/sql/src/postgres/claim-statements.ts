@@ -47,8 +47,8 @@ select ${micros('min(n.due_at)')}, ${micros('clock_timestamp()')}
       and r.due_at < 'infinity' order by r.due_at limit 1) n`),
     history: named('history', `
 select run_id, 'entry', place, position, kind, name, codec, value, error, attempt,
-       (extract(epoch from ended_at - started_at) * 1000)::float8, ${micros('ended_at')}, null::bigint,
-       message
+       (extract(epoch from ended_at - started_at) * 1000::numeric)::float8, ${micros('ended_at')},
+       null::bigint, message
   from ${s}.journal where ${ofLeases}
  union all
 select run_id, 'call', place, null, kind, name, progress_codec, progress, error, attempt, null,

@@ -50,7 +50,7 @@ select r.id as run_id, format('It rests until %s; its call at %s waits for messa
       and b.name = case c.kind when 'signal' then c.name
                      when 'event' then (select ${eventBoxOf('w')} from ${s}.subscriptions w
                                          where w.run_id = r.id and ${wait('w', 'c')})
-                     else c.generation || ':' || c.place end
+                     else c.generation::text || ':' || c.place end
     order by b.sent_at limit 1) b
  where ${within('r.id')} and ${atRest}`,
   },
@@ -137,7 +137,7 @@ select k.parent_id as run_id, format('It waits at %s for run %s, which has settl
    and u.status ${takesMail}
    and (select true from ${s}.endings g where g.run_id = k.child_id) is null
    and (select true from ${s}.messages m
-         where m.run_id = k.parent_id and m.id = 'child:' || k.generation || ':' || k.place) is null`,
+         where m.run_id = k.parent_id and m.id = 'child:' || k.generation::text || ':' || k.place) is null`,
   },
   {
     code: 'tie-late',

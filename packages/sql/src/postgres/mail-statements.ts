@@ -60,7 +60,7 @@ n as materialized (
 m as (
   insert into ${s}.messages (part, run_id, id, kind, name, codec, payload, error, sent_at)
   select n.part, n.run_id, n.id, n.kind, n.name, n.codec, n.payload, n.error,
-         t.now + n.ord * interval '1 microsecond'
+         t.now + n.ord::float8 * interval '1 microsecond'
     from n, t where n.status ${takesMail}${held}${keptApart}),
 b as (${intoInbox(s)})
 select n.ord as ord,
@@ -86,7 +86,7 @@ export function emitStatement(s: string, on: 'own' | 'caller'): Statement {
   return named('emit', `
 with t as materialized (${instant(on)})
 insert into ${s}.events (part, id, name, key, codec, payload, emitted_at)
-select n.part, n.id, n.name, n.key, n.codec, n.payload, t.now + n.ord * interval '1 microsecond'
+select n.part, n.id, n.name, n.key, n.codec, n.payload, t.now + n.ord::float8 * interval '1 microsecond'
   from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[])
        as n(part, id, name, key, codec, payload, ord), t
     on conflict (id) do nothing`);

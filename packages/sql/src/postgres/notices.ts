@@ -5,6 +5,7 @@
 //   N3. A hint that is lost costs one poll interval. A listener that was away hints once when it is back.
 import { systemEnv, type Env, type Hints, type RunRecord } from '@perdure/core/engine';
 import { publish } from '@perdure/core/engine';
+import { channelOf, quoteIdentifier } from '../quote.js';
 import { Session, type SessionOptions } from './session.js';
 
 const coalesceMs = 5;
@@ -35,7 +36,7 @@ export class Notices implements Hints {
   /** Without `options` hints stay in this process: a pooler passes no notifications on. */
   constructor(options: SessionOptions | null, schema: string, env: Env = systemEnv) {
     this.#env = env;
-    this.#channel = `perdure:${schema}`;
+    this.#channel = channelOf(schema);
     this.#session = options === null ? null : new Session(options);
     if (this.#session === null) return;
     this.#session.onNotification = (_channel, payload) => this.#heard(payload);
@@ -124,7 +125,7 @@ export class Notices implements Hints {
     if (this.#session === null || this.#listening || this.#closed) return;
     this.#listening = true;
     try {
-      await this.#session.script(`listen "${this.#channel.replaceAll('"', '""')}"`);
+      await this.#session.script(`listen ${quoteIdentifier(this.#channel)}`);
       // Whatever was told before the ear was open: look once.
       this.#tell('dsm');
     } catch (error) {

@@ -2,7 +2,7 @@
 
 /** An instant as the engine reads it: whole microseconds, exactly. */
 export function micros(instant: string): string {
-  return `(extract(epoch from ${instant}) * 1000000)::bigint`;
+  return `(extract(epoch from ${instant}) * 1000000::numeric)::bigint`;
 }
 
 /** Microseconds of the engine as an instant. */
