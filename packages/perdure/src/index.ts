@@ -21,10 +21,10 @@ export {
   WorkflowErrorOptions, type WorkflowSpec,
 } from '@perdure/core';
 export {
-  connect, drizzleTransactor, knexTransactor, kyselyTransactor, migrationSql, pgTransactor,
+  connect, drizzleTransactor, grantsSql, knexTransactor, kyselyTransactor, migrationSql, pgTransactor,
   postgresJsTransactor, prismaTransactor, startEmbedded, typeOrmTransactor, type ConnectOptions,
   type ConnectTarget, type DrizzleDatabase, type EmbeddedOptions, type EmbeddedServer, type EmbeddedTarget,
-  type KnexInstance, type KyselyDatabase, type KyselyTransactionBuilder, type KyselyTrx, type PgClientPool,
+  type GrantOptions, type KnexInstance, type KyselyDatabase, type KyselyTransactionBuilder, type KyselyTrx, type PgClientPool,
   type PgPoolClient, type PostgresJsRoot, type PrismaInstance,
   type TypeOrmDataSource, type TypeOrmRunner,
 } from '@perdure/sql';

@@ -1,6 +1,7 @@
 // What applications and sibling packages import.
 export { connect, type ConnectOptions, type ConnectTarget, type EmbeddedTarget } from './connect.js';
 export { startEmbedded, type EmbeddedOptions, type EmbeddedServer } from './embedded.js';
+export { grantsSql, type GrantOptions } from './grants.js';
 export { drizzleTransactor } from './libraries/drizzle.js';
 export type {
   DrizzleDatabase, KnexInstance, KyselyDatabase, KyselyTransactionBuilder, KyselyTrx, PgClientPool,

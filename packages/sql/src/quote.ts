@@ -9,18 +9,11 @@ import { hash32, hasHalfPair } from '@perdure/core/engine';
 /** Bytes of a name in PostgreSQL, as it is built everywhere. */
 const longestIdentifier = 63;
 
-/** Quotes the name of a schema. Throws INVALID_SCHEMA for what PostgreSQL would cut or refuse. */
+/** Quotes the name of a schema, a channel or a role. Throws INVALID_SCHEMA for what PostgreSQL would cut or refuse. */
 export function quoteIdentifier(name: string): string {
-  if (isIdentifier(name)) return quoted(name);
+  if (isIdentifier(name)) return `"${name.replaceAll('"', '""')}"`;
   throw new WorkflowError('INVALID_SCHEMA', `${shown(name)} cannot be the name of a schema: give 1 to ` +
     `${longestIdentifier} bytes of whole characters without NUL, such as perdure.`);
-}
-
-/** Quotes the name of a role. Throws INVALID_ROLE for what PostgreSQL would cut or refuse. */
-export function quoteRole(name: string): string {
-  if (isIdentifier(name)) return quoted(name);
-  throw new WorkflowError('INVALID_ROLE', `${shown(name)} cannot be the name of a role: give 1 to ` +
-    `${longestIdentifier} bytes of whole characters without NUL.`);
 }
 
 /** A name as text that scripts hold, where nothing can be bound; whatever standard_conforming_strings is. */
@@ -42,10 +35,6 @@ export function channelOf(schema: string): string {
 function isIdentifier(name: unknown): name is string {
   return typeof name === 'string' && name.length > 0 && Buffer.byteLength(name) <= longestIdentifier
     && !name.includes('\0') && !hasHalfPair(name);
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }
 
 function shown(name: unknown): string {

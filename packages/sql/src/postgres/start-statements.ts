@@ -2,7 +2,7 @@
 // locked but the new rows themselves.
 //
 //   W1. Most starts have no attributes and begin nothing anew: what that takes stands in a statement of its
-//       own, and costs the others nothing.
+//       own, and costs the others nothing. What only inserts needs no more rights than that.
 //   W2. A run that begins anew has its row locked by the update; whoever comes second finds it live, and is
 //       given the live one. What it took is known of the end that our snapshot has, so that end has to be the
 //       one that is locked. It is claimed as a fresh run that something came for: its owner reads.
@@ -20,7 +20,9 @@ export interface StartStatements {
   readonly one: Statement;
   /** Many runs, by arrays; ids in ascending order, none twice. */
   readonly many: Statement;
-  /** The same for runs of which some have attributes, or begin an ended run anew. */
+  /** The same for runs of which some have attributes, by run: $16 … $21. */
+  readonly searchable: Statement;
+  /** The same for runs of which some begin an ended run anew. */
   readonly whole: Statement;
   /** Which workflows the runs of these ids and parts are of: read when a start found its id taken. */
   readonly standing: Statement;
@@ -63,16 +65,19 @@ returning id, epoch`),
     many: named('start_many', `
 with t as materialized (${instant}),
 ${manyRows(s)}
-insert into ${s}.ready (${readyColumns})
-select ${newReady},
-       ${micros('t.now')}, n.claim, n.claim is null, case when n.claim is not null then t.now end
-  from n join r on r.id = n.id, t
-returning id, epoch`),
+${manyInLine(s)}`),
+    searchable: named('start_searchable', `
+with t as materialized (${instant}),
+${manyRows(s)},
+${attributesInto(s, { runs: 'r', first: columnCount + 1 })}
+${manyInLine(s)}`),
     whole: named('start_whole', wholeText(s, instant)),
     standing: named('standing', `
 select id, workflow from ${s}.runs where id = any($1::text[]) and part = any($2::smallint[])`),
   };
 }
+
+const columnCount = 15;
 
 const newReady = `n.part, n.id, n.lane, n.lane, n.queue, n.workflow, n.version,
        ${due('coalesce(n.delay_ms, n.lease_ms)', 'n.start_at_ms', 't.now')}`;
@@ -90,6 +95,13 @@ r as (
   select part, id, workflow, queue, codec, input, t.now, timeout_ms, priority, headers from n, t
   on conflict (id) do nothing returning id, part)`;
 }
+
+const manyInLine = (s: string): string => `
+insert into ${s}.ready (${readyColumns})
+select ${newReady},
+       ${micros('t.now')}, n.claim, n.claim is null, case when n.claim is not null then t.now end
+  from n join r on r.id = n.id, t
+returning id, epoch`;
 
 /** As of `many`; $16 which runs begin ended ones anew; attributes by run: $17 … $22. */
 function wholeText(s: string, instant: string): string {
@@ -145,8 +157,6 @@ export function readHeaders(text: unknown): Readonly<Record<string, string>> {
   return text === null || text === undefined ? {} : JSON.parse(String(text)) as Record<string, string>;
 }
 
-const columnCount = 15;
-
 /** The parameters of many runs: the same, column by column. */
 export function startColumns(runs: readonly NewRun[]): readonly string[] {
   return columnLiterals(columnCount, runs.map(startValues));
@@ -160,10 +170,13 @@ export interface StartCall {
 
 /** The statement that creates these runs, whose ids are in ascending order. */
 export function startCall(statements: StartStatements, runs: readonly NewRun[]): StartCall {
-  if (runs.some(({ attributes, restart }) => attributes !== undefined || restart === true)) {
+  if (runs.some(({ restart }) => restart === true)) {
     const anew = runs.filter(({ restart }) => restart === true).map(({ id }) => [id]);
     const values = [...startColumns(runs), ...columnLiterals(1, anew), ...attributeColumns(runs)];
     return { statement: statements.whole, values };
+  }
+  if (runs.some(({ attributes }) => attributes !== undefined)) {
+    return { statement: statements.searchable, values: [...startColumns(runs), ...attributeColumns(runs)] };
   }
   const [only] = runs;
   if (runs.length === 1 && only !== undefined) {

@@ -16,6 +16,8 @@ export interface Travellers {
   readonly operator: Connection;
   /** Of the application whose transactions the client joins. */
   readonly pool: pg.Pool;
+  /** Of the worker's steps, where it is another one. */
+  readonly stepPool?: pg.Pool;
   readonly log?: Logger;
   /** What stands in all values. */
   readonly secret?: string;
@@ -79,7 +81,7 @@ export async function tour(travellers: Travellers): Promise<void> {
   const client = createClient({ connection: travellers.client });
   const operator = createClient({ connection: travellers.operator });
   const worker = await createWorker({
-    connection: travellers.worker, transactor: pgTransactor(travellers.pool), logger: log, workflows: [...Object.values(flows), child],
+    connection: travellers.worker, transactor: pgTransactor(travellers.stepPool ?? travellers.pool), logger: log, workflows: [...Object.values(flows), child],
   }).start();
   try {
     await travelled(client, { ...travellers, secret, said }, flows);
