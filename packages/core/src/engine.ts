@@ -16,7 +16,7 @@ export { childIdOf } from './errands.js';
 export { publish } from './events.js';
 export { explain } from './explain.js';
 export type { ExplainedChild, ExplainedRun, Surroundings } from './explain-facts.js';
-export { clientInWorkflow, poisoned, type Difference, type Fault } from './faults.js';
+export { callIsGone, clientInWorkflow, poisoned, type Difference, type Fault } from './faults.js';
 export type { AttemptFacts, DrivenRun, Harness, HeldRuns } from './harness.js';
 export { headersOf, mostBytes as mostHeaderBytes, mostHeaders } from './headers.js';
 export { describeCall, type CallIdentity } from './journal.js';

@@ -7,7 +7,8 @@ import { World } from './world.js';
  * `createWorker` throws, and INVALID_TIME and INVALID_DURATION for nonsense in its own options.
  */
 export async function createTestEnv(options: TestEnvOptions): Promise<TestEnv> {
-  const world = new World(options);
+  // A crash that a test has asked for is no reason to suspect a run for long.
+  const world = new World(options, { probationMs: 0 });
   await world.work(options.workflows);
   return world;
 }

@@ -28,6 +28,11 @@ export class StepBook {
     this.#mocks.set(key(workflow, step), mock);
   }
 
+  /** Replaces what another book has replaced. */
+  mockAs(other: StepBook): void {
+    for (const [where, mock] of other.#mocks) this.#mocks.set(where, mock);
+  }
+
   /** The attempts of a step so far. */
   calls(workflow: string, step: string): readonly StepCall[] {
     return (this.#calls.get(key(workflow, step)) ?? []).map((call) => ({ ...call }));

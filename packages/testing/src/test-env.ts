@@ -1,6 +1,9 @@
 // What a test of workflows works with: no server, and a year takes milliseconds.
 import type { Client, RunHandle, StartOptions } from '@perdure/client';
 import type { Duration, Logger, StartArgs, Workflow } from '@perdure/core';
+import type { CrashOptions } from './crashes/crash-orders.js';
+import type { CrashPoints, EveryCrashPointOptions } from './crashes/every-crash-point.js';
+import type { History } from './replay/history.js';
 import type { StepCall, StepMock } from './step-book.js';
 
 /** How a test environment is made. */
@@ -23,7 +26,7 @@ export interface TestEnvOptions {
 
 /**
  * Client and worker on a memory store, on a clock that moves only when it is told to. See docs/testing.md.
- * Every method but `calls` and `now` throws TEST_ENV_CLOSED after disposal.
+ * Every method but `calls`, `crashes` and `now` throws TEST_ENV_CLOSED after disposal.
  */
 export interface TestEnv extends AsyncDisposable {
   /** The virtual time. */
@@ -59,6 +62,35 @@ export interface TestEnv extends AsyncDisposable {
    * the result; what it throws makes the attempt fail, and the step's retry policy decides what follows.
    */
   mockStep(workflow: Workflow, step: string, fn: StepMock): void;
-  /** Every attempt of a step in all runs, in the order in which they began. */
+  /**
+   * Every attempt of a step in all runs, in the order in which they began; those of workers that have crashed
+   * as well.
+   */
   calls(workflow: Workflow, step: string): readonly StepCall[];
+  /**
+   * The worker dies when the next answer of this step is durable, and nobody knows of it yet; with
+   * `{ result: 'lost' }` right before that, so that the step runs again. Everything that it had in memory is
+   * gone, what its bodies still do counts for nothing, and another worker stands in its place at once. Throws
+   * NOT_SERVED and INVALID_OPTION. `crashes` says whether it came to that.
+   */
+  crashAfter(workflow: Workflow, step: string, options?: CrashOptions): void;
+  /** How often the worker has died. */
+  readonly crashes: number;
+  /**
+   * Runs a scenario once without a crash, and then once for each place at which the worker can die in it,
+   * dying there: right before and right after every durable write. Each run has an environment of its own,
+   * made like this one and with its mocks; ids are the same in each. What the scenario expects is its own
+   * affair: it throws, as tests do. Throws what it throws without a crash; CrashPointError, which names the
+   * point and says how to run it alone; CRASH_POINTS_VARY when the scenario does not write the same each
+   * time; INVALID_OPTION.
+   */
+  everyCrashPoint(
+    scenario: (env: TestEnv) => Promise<void>, options?: EveryCrashPointOptions): Promise<CrashPoints>;
+  /** What is recorded of a run, to be replayed later; JSON carries it. Throws RUN_NOT_FOUND. */
+  history(run: { readonly id: string }): Promise<History>;
+  /**
+   * Does the code of this environment still fit a history? Begins no step, writes nothing. Throws ReplayError
+   * with both sides where it does not, and what `replay` throws.
+   */
+  replay(history: History): Promise<void>;
 }

@@ -9,6 +9,7 @@
 //       as a last resort in real time: what nobody told of is seen a little later.
 //   T5. A step body lives in real time. Whoever asks for quiet must ask the worker whether one runs.
 import { systemEnv, type Env, type Timer } from '@perdure/core/engine';
+import type { Ids } from './crashes/steady-ids.js';
 import { TimerQueue } from './timer-queue.js';
 
 /** An Env whose clock is moved by hand. */
@@ -19,6 +20,7 @@ export class VirtualTime implements Env {
   /** Called when something moves again. */
   readonly #stirred = new Set<() => void>();
   readonly #random: () => number;
+  readonly #ids: Ids;
   #nowMs: number;
   #turns = 0;
   #changed = false;
@@ -28,8 +30,10 @@ export class VirtualTime implements Env {
   #changes = 0;
   #quiet: Array<() => void> = [];
 
-  constructor(startAtMs: number) {
+  /** `ids`: where ids come from; new ones each time by default. */
+  constructor(startAtMs: number, ids: Ids = systemEnv) {
     this.#nowMs = startAtMs;
+    this.#ids = ids;
     this.#random = dice(1);
   }
 
@@ -136,15 +140,15 @@ export class VirtualTime implements Env {
   }
 
   newId(): string {
-    return systemEnv.newId();
+    return this.#ids.newId();
   }
 
   newToken(): string {
-    return systemEnv.newToken();
+    return this.#ids.newToken();
   }
 
   newUuid(): string {
-    return systemEnv.newUuid();
+    return this.#ids.newUuid();
   }
 
   // ---- quiet ---------------------------------------------------------------------------------------------

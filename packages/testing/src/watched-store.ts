@@ -18,8 +18,18 @@ export interface StoreWatch {
   done(verb: string, given: readonly unknown[]): void;
 }
 
-/** A memory store that says whether there is anything to carry. */
+/** A memory store that says whether there is anything to carry, and whose runs a crash can free. */
 export class WorldStore extends MemoryStore {
+  /** The workflow of a run that exists. */
+  workflowOf(runId: string): string {
+    return this.tables.runOf(runId).workflow;
+  }
+
+  /** Whoever holds a run has died. */
+  endLeases(): void {
+    for (const runId of this.tables.ready.keys()) this.endLease(runId);
+  }
+
   get hasMail(): boolean {
     return this.hasMore();
   }

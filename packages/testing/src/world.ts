@@ -5,11 +5,23 @@ import { createClient, type Client, type RunHandle, type StartOptions } from '@p
 import {
   WorkflowError, type Connection, type Duration, type StartArgs, type Workflow,
 } from '@perdure/core';
-import { systemEnv, toMilliseconds, type HeldRuns, type Store } from '@perdure/core/engine';
+import {
+  consoleLogger, systemEnv, toMilliseconds, type HeldRuns, type Store,
+} from '@perdure/core/engine';
 import { createWorker, type Worker, type WorkerOptions } from '@perdure/worker';
 import { Conductor } from './conductor.js';
+import { CrashOrders, type CrashOptions } from './crashes/crash-orders.js';
+import type { DurableWrite } from './crashes/durable-write.js';
+import {
+  everyCrashPoint, type CrashPoints, type Crashes, type EveryCrashPointOptions,
+} from './crashes/every-crash-point.js';
+import { Life, loggerOf } from './crashes/life.js';
+import { mortal, toldStore, type Mortal, type WriteWatch } from './crashes/mortal-connection.js';
+import { steadyIds, type Ids } from './crashes/steady-ids.js';
 import { holdingEnv } from './holding-env.js';
 import { memoryConnection } from './memory-connection.js';
+import type { History } from './replay/history.js';
+import { readHistory, replay } from './replay/replay.js';
 import { StepBook, type StepCall, type StepMock } from './step-book.js';
 import type { TestEnv, TestEnvOptions } from './test-env.js';
 import { VirtualTime } from './virtual-time.js';
@@ -23,6 +35,10 @@ export interface WorldRules {
   readonly forgetful?: boolean | undefined;
   /** How long a suspect is alone in quarantine at first; see `Harness`. */
   readonly probationMs?: number | undefined;
+  /** Whether the workers die at a durable write. */
+  readonly crashes?: Crashes | undefined;
+  /** Where ids come from. Default: new ones each time. */
+  readonly ids?: Ids | undefined;
   /** A verb of the store has taken effect, and its caller does not know yet. */
   readonly done?: ((verb: string, given: readonly unknown[], world: World) => void) | undefined;
 }
@@ -34,6 +50,13 @@ const defaultPatienceMs = 100;
 const defaultLimitMs = 3_000;
 /** No lease ends by itself: nothing but a test takes a worker's runs away. The longest duration there is. */
 const leaseMs = 36_525 * 86_400_000;
+
+/** A worker of a world, and what another one in its place is made of. */
+interface Position {
+  readonly life: Life;
+  readonly workflows: readonly Workflow[];
+  readonly options: WorldWorkerOptions;
+}
 
 /** One world. */
 export class World implements TestEnv {
@@ -48,15 +71,20 @@ export class World implements TestEnv {
   readonly #book = new StepBook();
   readonly #conductor: Conductor;
   readonly #workers: Worker[] = [];
-  readonly #held: HeldRuns[] = [];
   readonly #served = new Set<string>();
+  readonly #orders = new CrashOrders();
+  readonly #startAtMs: number;
+  #held: HeldRuns[] = [];
+  #positions: Position[] = [];
+  #crashes = 0;
   #closed: Promise<void> | null = null;
 
   constructor(options: TestEnvOptions, rules: WorldRules = {}) {
     const { startAt, patience = defaultPatienceMs, limit = defaultLimitMs } = options;
     this.#options = options;
     this.#rules = rules;
-    this.#time = new VirtualTime(startOf(startAt));
+    this.#startAtMs = startOf(startAt);
+    this.#time = new VirtualTime(this.#startAtMs, rules.ids);
     this.store = new WorldStore({ env: this.#time, stands: true });
     this.#watch = {
       changed: () => this.#time.change(),
@@ -64,7 +92,11 @@ export class World implements TestEnv {
     };
     this.#watched = watchedStore(this.store, this.#watch);
     this.#shared = rules.connect === undefined ? memoryConnection({ store: this.#watched }) : null;
-    this.client = createClient({ connection: this.#connect(), env: holdingEnv(this.#time) });
+    const connection = this.#connect();
+    this.client = createClient({
+      connection: { ...connection, store: toldStore(connection.store, this.#writes) },
+      env: holdingEnv(this.#time),
+    });
     this.#conductor = new Conductor({
       time: this.#time,
       nextRun: () => {
@@ -86,10 +118,11 @@ export class World implements TestEnv {
   async work(workflows: readonly Workflow[], options: WorldWorkerOptions = {}): Promise<void> {
     this.#demandOpen();
     for (const { name } of workflows) this.#served.add(name);
+    const life = new Life();
+    this.#positions.push({ life, workflows, options });
     const worker = createWorker({
-      ...options, connection: this.#connect(), env: this.#time, workflows, leaseDuration: leaseMs,
-      logger: this.#options.logger,
-      transactor: watchedTransactor(this.store, this.#watch),
+      ...options, ...this.#mortal(life), env: this.#time, workflows, leaseDuration: leaseMs,
+      logger: loggerOf(life, this.#options.logger ?? consoleLogger),
       harness: {
         watch: (facts) => this.#book.watch(facts),
         forgetful: this.#rules.forgetful,
@@ -99,6 +132,76 @@ export class World implements TestEnv {
     });
     this.#workers.push(worker);
     await worker.start();
+  }
+
+  #mortal(life: Life): Mortal {
+    const transactor = watchedTransactor(this.store, this.#watch);
+    return mortal({ connection: this.#connect(), transactor }, life, this.#writes);
+  }
+
+  get #writes(): WriteWatch {
+    return {
+      before: (write) => this.#crashAt('before', write),
+      after: (write) => this.#crashAt('after', write),
+      workflowOf: (runId) => this.store.workflowOf(runId),
+      hasMail: () => this.store.hasMail,
+    };
+  }
+
+  #crashAt(when: 'before' | 'after', write: DurableWrite): void {
+    const ordered = this.#orders.take(when, write);
+    if (this.#rules.crashes?.(when, write) === true || ordered) this.#crash();
+  }
+
+  /** Every worker process dies; for each another one stands in its place, which knows nothing. */
+  #crash(): void {
+    const dying = this.#positions;
+    this.#positions = [];
+    this.#crashes++;
+    for (const { life } of dying) life.end();
+    this.vanish();
+    this.#held = [];
+    // What it had claimed without being told of it is free as well.
+    this.store.endLeases();
+    this.#time.change();
+    for (const { workflows, options } of dying) void this.work(workflows, options);
+  }
+
+  get crashes(): number {
+    return this.#crashes;
+  }
+
+  crashAfter(workflow: Workflow, step: string, options: CrashOptions = {}): void {
+    this.#demandServed(workflow);
+    this.#orders.add(workflow.name, step, options);
+  }
+
+  everyCrashPoint(
+    scenario: (env: TestEnv) => Promise<void>, options?: EveryCrashPointOptions,
+  ): Promise<CrashPoints> {
+    this.#demandOpen();
+    return everyCrashPoint({
+      fresh: async (crashes) => this.#like({ ...this.#rules, crashes, ids: steadyIds() }),
+      run: scenario,
+    }, options);
+  }
+
+  /** A world that begins as this one did, with the same mocks. */
+  async #like(rules: WorldRules): Promise<World> {
+    const world = new World({ ...this.#options, startAt: new Date(this.#startAtMs) }, rules);
+    world.#book.mockAs(this.#book);
+    for (const { workflows, options } of this.#positions) await world.work(workflows, options);
+    return world;
+  }
+
+  async history(run: { readonly id: string }): Promise<History> {
+    this.#demandOpen();
+    return readHistory({ store: this.store }, run.id);
+  }
+
+  async replay(history: History): Promise<void> {
+    this.#demandOpen();
+    await replay(history, { workflows: this.#positions.flatMap(({ workflows }) => workflows) });
   }
 
   /** Every worker vanishes, and another one stands in its place; the leases of what it drove have ended. */
