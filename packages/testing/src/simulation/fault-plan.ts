@@ -35,6 +35,7 @@ export const faultKinds: readonly FaultKind[] = [
 
 /** What a fault may hit. */
 export interface Target {
+  readonly verb: string;
   /** The operation is one of a transaction. */
   readonly inTransaction: boolean;
   /** How many items it has; more than one for a batch. */
@@ -53,6 +54,16 @@ export interface Weather {
   readonly lateHints: number;
   readonly doubledHints: number;
 }
+
+/** By how much more, or less, than others these are struck: most calls of an idle system find nothing. */
+const weights: ReadonlyMap<string, number> = new Map([
+  ['commit', 2], ['claim', 0.5], ['carry', 0.3], ['readRuns', 0.3], ['seeWorker', 0.1], ['registerWorker', 0.1],
+]);
+
+/** Kinds that find few calls to strike are struck more often, those that stop everything less. */
+const frequency: ReadonlyMap<FaultKind, number> = new Map([
+  ['partial', 3], ['conflict', 1.5], ['freeze', 0.5], ['timed-out', 0.7], ['late', 0.7],
+]);
 
 /** What a plan is made of. */
 export interface FaultPlanOptions {
@@ -100,7 +111,7 @@ export class FaultPlan {
     const draw = chance.fork('plan');
     const many = draw.odds(1 / 12) ? 0 : draw.odds(0.1) ? draw.between(4, 6) : draw.between(1, 3);
     const rates = new Map(draw.shuffled(faultKinds).slice(0, many)
-      .map((kind) => [kind, draw.pick([0.01, 0.03, 0.08, 0.2])] as const));
+      .map((kind) => [kind, draw.pick([0.02, 0.06, 0.15, 0.3]) * (frequency.get(kind) ?? 1)] as const));
     return new FaultPlan({ chance: chance.fork('faults'), rates, only, weather: drawWeather(draw) });
   }
 
@@ -119,6 +130,11 @@ export class FaultPlan {
     return [...this.#rates.keys()];
   }
 
+  /** Nothing fails, and nothing takes longer than a lease can bear. */
+  get isCalm(): boolean {
+    return this.#rates.size === 0 && this.#weather.slow === 0;
+  }
+
   get isHealed(): boolean {
     return this.#healed;
   }
@@ -132,7 +148,7 @@ export class FaultPlan {
   draw(target: Target): FaultKind | null {
     if (this.#healed) return null;
     for (const [kind, rate] of this.#rates) {
-      if (!this.#chance.odds(rate) || !fits(kind, target)) continue;
+      if (!this.#chance.odds(rate * (weights.get(target.verb) ?? 1)) || !fits(kind, target)) continue;
       const isKill = kind === 'kill-before' || kind === 'kill-after';
       if (isKill && this.#kills-- <= 0) continue;
       const number = this.#drawn++;

@@ -1,6 +1,6 @@
 // A Connection of one simulated process to the model database.
 import { WorkflowError, type Connection } from '@perdure/core';
-import type { Adopter } from '@perdure/core/engine';
+import { unbroken, type Adopter } from '@perdure/core/engine';
 import { SimHints, type HintExchange } from './sim-hints.js';
 import { SimLeaseKeeper } from './sim-lease-keeper.js';
 import { simStore } from './sim-store.js';
@@ -18,6 +18,7 @@ export function simConnection(wire: Wire, { exchange, business }: SharedParts): 
   const close = (): Promise<void> => Promise.resolve();
   return {
     store: simStore(wire),
+    continuity: unbroken,
     hints: new SimHints(wire.parts.process, exchange),
     adopters: new Set<Adopter>(),
     within: async (transaction) => {

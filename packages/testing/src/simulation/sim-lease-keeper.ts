@@ -11,18 +11,19 @@ export class SimLeaseKeeper implements LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   #held = new Map<string, number>();
   #heardAt: number;
+  #looks = false;
   #closed = false;
 
   constructor(wire: Wire, options: LeaseKeeperOptions) {
     this.#wire = wire;
     this.#options = options;
     this.#heardAt = wire.parts.process.loop.now;
-    this.#lookIn(options.renewMs);
   }
 
   hold(leases: Held): void {
     this.#heardAt = this.#wire.parts.process.loop.now;
     for (const { runId, epoch } of leases) this.#held.set(runId, epoch);
+    if (this.#held.size > 0 && !this.#looks) this.#lookIn(this.#options.renewMs);
   }
 
   beat(held: Held): void {
@@ -35,6 +36,7 @@ export class SimLeaseKeeper implements LeaseKeeper {
   }
 
   #lookIn(ms: number): void {
+    this.#looks = true;
     const { process } = this.#wire.parts;
     const { loop, name, thread } = process;
     const at = loop.now + Math.max(1, Math.ceil(ms));
@@ -43,10 +45,12 @@ export class SimLeaseKeeper implements LeaseKeeper {
   }
 
   #look(): void {
-    if (this.#closed) return;
+    this.#looks = false;
+    // Until it is told of leases again there is nothing to look after.
+    if (this.#closed || this.#held.size === 0) return;
     const { renewMs, loopLimitMs } = this.#options;
     const silentMs = this.#wire.parts.process.loop.now - this.#heardAt;
-    if (silentMs < renewMs || this.#held.size === 0) {
+    if (silentMs < renewMs) {
       this.#lookIn(renewMs - silentMs);
       return;
     }

@@ -152,7 +152,7 @@ export class SimLoop {
     if (event === undefined) return;
     this.#ready.splice(this.#ready.indexOf(event), 1);
     this.#taken++;
-    this.trace.add(`${event.actor} ${event.label}`, this.#now);
+    this.trace.add(event.actor, event.label, this.#now);
     this.watch?.(event);
     event.run?.();
   }

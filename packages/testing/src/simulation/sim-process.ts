@@ -28,6 +28,7 @@ export class SimProcess implements Env {
   /** The main loop, and the thread that keeps leases while that is blocked. */
   readonly main: Gate = new Gate();
   readonly thread: Gate = new Gate();
+  readonly #mark: string;
   readonly #rate: number;
   readonly #lagMs: number;
   readonly #bornAt: number;
@@ -41,6 +42,7 @@ export class SimProcess implements Env {
     this.loop = loop;
     this.chance = chance;
     this.#skewMs = skewMs;
+    this.#mark = base32(chance.fork('mark').below(32 ** 8), 10);
     this.#rate = rate;
     this.#lagMs = lagMs;
     this.#bornAt = loop.now;
@@ -149,8 +151,7 @@ export class SimProcess implements Env {
   newId(): string {
     // As an ULID: the time, chance that is the same within a process, and a number that grows.
     this.#lastIdMs = Math.max(this.#lastIdMs, this.wallTime());
-    const mine = new Array(10).fill('').map((_, index) => alphabet[this.name.charCodeAt(index) % 32] ?? '0');
-    return base32(this.#lastIdMs, 10) + mine.join('') + base32(this.#ids++, 6);
+    return base32(this.#lastIdMs, 10) + this.#mark + base32(this.#ids++, 6);
   }
 
   newToken(): string {
@@ -173,6 +174,8 @@ export class SimProcess implements Env {
 
 function base32(value: number, digits: number): string {
   let text = '';
-  for (let left = value; text.length < digits; left = Math.floor(left / 32)) text = `${alphabet[left % 32]}${text}`;
+  for (let left = value; text.length < digits; left = Math.floor(left / 32)) {
+    text = `${alphabet[left % 32]}${text}`;
+  }
   return text;
 }

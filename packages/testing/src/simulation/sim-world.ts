@@ -11,6 +11,7 @@ import { createWorker, type Worker, type WorkerOptions } from '@perdure/worker';
 import { Chance } from './chance.js';
 import { byChance } from './choosers.js';
 import { FaultPlan } from './fault-plan.js';
+import { HistoryWatch } from './history-watch.js';
 import { ModelStore } from './model-store.js';
 import { simConnection } from './sim-connection.js';
 import { HintExchange } from './sim-hints.js';
@@ -50,9 +51,14 @@ export interface Inhabitant {
 /** What a worker of a world is made with. */
 export type SimWorkerOptions =
   Pick<WorkerOptions, 'concurrency' | 'version' | 'queues'> & {
-    readonly workflows: readonly Workflow[];
+    /** They may need the surroundings of their worker. */
+    readonly workflows: readonly Workflow[] | (
+      (process: SimProcess, inhabitant: () => Inhabitant) => readonly Workflow[]);
     readonly harness?: Harness | undefined;
   };
+
+/** Verbs that change no run. */
+const readers = /^(read|query|recall|check)|Worker$/;
 
 const silent: Logger = {
   debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined,
@@ -72,6 +78,7 @@ export class SimWorld {
   readonly inhabitants: Set<Inhabitant> = new Set();
   readonly #options: SimWorldOptions;
   readonly #exchange: HintExchange;
+  readonly #history: HistoryWatch;
   #born = 0;
 
   constructor(options: SimWorldOptions) {
@@ -83,13 +90,15 @@ export class SimWorld {
     this.loop = new SimLoop(options.chooser ?? byChance(this.chance.fork('order')));
     this.store = new ModelStore(this.loop, this.chance.fork('database'));
     this.#exchange = new HintExchange(this.plan);
+    this.#history = new HistoryWatch(this.store, (what) => this.accuse(what));
   }
 
   /** A worker, in a process that has a client as well; it is followed by another when it dies. */
   async addWorker(options: SimWorkerOptions, born?: (inhabitant: Inhabitant) => void): Promise<Inhabitant> {
-    const { harness, ...rest } = options;
-    const inhabitant = this.#settle('worker', ({ process, connection }) => createWorker({
-      ...rest, harness, connection, env: process, leaseDuration: this.leaseMs, logger: silent,
+    const { workflows: given, ...rest } = options;
+    const inhabitant: Inhabitant = this.#settle('worker', ({ process, connection }) => createWorker({
+      ...rest, connection, env: process, leaseDuration: this.leaseMs, logger: silent,
+      workflows: typeof given === 'function' ? given(process, () => inhabitant) : given,
     }));
     this.#follow(inhabitant, () => void this.addWorker(options, born));
     born?.(inhabitant);
@@ -184,12 +193,13 @@ export class SimWorld {
   }
 
   #done(verb: string): void {
-    void this.look();
+    if (!readers.test(verb)) void this.look();
     this.#options.done?.(verb);
   }
 
   /** Looks at the invariants of the database (O1), in this event. */
   async look(): Promise<void> {
+    this.#history.look();
     const { broken } = await this.store.arrive(() => this.store.check({ after: null, lateMs: 0, limit: 10 }));
     for (const { invariant, runId, what } of broken) this.accuse(`${invariant}: run ${runId}: ${what}`);
   }

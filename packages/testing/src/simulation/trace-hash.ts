@@ -2,12 +2,14 @@
 
 /** The fingerprint of a trace so far. */
 export class TraceHash {
-  readonly #words = new Map<string, number>();
+  // Few texts come again and again, in all simulations of a process.
+  static readonly #words = new Map<string, number>();
   #high = 0x811c9dc5;
   #low = 0x9e3779b9;
 
-  add(what: string, at: number): void {
-    this.#mix(this.#wordOf(what));
+  add(actor: string, label: string, at: number): void {
+    this.#mix(TraceHash.#wordOf(actor));
+    this.#mix(TraceHash.#wordOf(label));
     this.#mix(Math.floor(at * 1_000) | 0);
   }
 
@@ -20,12 +22,13 @@ export class TraceHash {
     this.#low = Math.imul(this.#low ^ word ^ (this.#high >>> 13), 0x85ebca6b) + 0x27d4eb2f | 0;
   }
 
-  // Few texts come again and again.
-  #wordOf(text: string): number {
+  static #wordOf(text: string): number {
     const known = this.#words.get(text);
     if (known !== undefined) return known;
     let word = 0x811c9dc5;
-    for (let index = 0; index < text.length; index++) word = Math.imul(word ^ text.charCodeAt(index), 0x01000193);
+    for (let index = 0; index < text.length; index++) {
+      word = Math.imul(word ^ text.charCodeAt(index), 0x01000193);
+    }
     this.#words.set(text, word);
     return word;
   }

@@ -11,7 +11,6 @@ import type { SimProcess } from './sim-process.js';
 
 /** A call to the database. */
 export interface WireCall<Answer> extends Target {
-  readonly verb: string;
   /** What it does, in the event of its arrival. */
   effect(): Promise<Answer>;
   /** It never arrives, and the connection is gone. */
@@ -88,8 +87,10 @@ export class Wire {
     } else if (fault === 'kill-before' || fault === 'kill-after') {
       this.#dying(fault, call);
     } else {
-      this.#arrive(call, answer);
       this.#stop(fault, process);
+      // It stopped before it had sent the call, or after that.
+      if (plan.between(0, 1) === 0) this.#arrive(call, answer);
+      else this.#happen(process, 0, () => this.#arrive(call, answer), `sends ${call.verb}`);
     }
   }
 
