@@ -8,6 +8,8 @@ export interface AttemptFacts {
   readonly step: string;
   /** From 1. */
   readonly attempt: number;
+  /** As its body is given it: the same at every attempt. */
+  readonly idempotencyKey: string;
 }
 
 /** A run that a worker drives at this moment. */

@@ -8,7 +8,7 @@ import type {
 } from './mail.js';
 import { checkName } from './names.js';
 import { OpenTransactions, type Attempted, type TransactionHost } from './open-transactions.js';
-import type { AttemptWatch } from './step-info.js';
+import type { AttemptWatch, StepFacts } from './step-info.js';
 import type { Lease } from './store.js';
 import type { Streams } from './streams.js';
 import type { TransactionOutcome } from './transaction-attempt.js';
@@ -67,9 +67,11 @@ export class Outside implements ErrandHost {
   }
 
   /** Null unless a test harness watches. */
-  watch(step: string, attempt: number): AttemptWatch | null {
+  watch(step: StepFacts): AttemptWatch | null {
     const { lease: { runId }, workflow } = this.#run;
-    return this.#host.harness?.watch?.({ runId, workflow, step, attempt }) ?? null;
+    return this.#host.harness?.watch?.({
+      runId, workflow, step: step.name, attempt: step.attempt, idempotencyKey: step.idempotencyKey,
+    }) ?? null;
   }
 
   /** A chunk from the workflow function: it rides with whatever the window leads to. */

@@ -23,7 +23,9 @@ import type { ChildRequest, StepRequest, TransactionRequest } from './requests.j
 import { decideRetry, type RetryDecision } from './retry.js';
 import { Sleepers } from './sleepers.js';
 import { beginAttempt } from './step.js';
-import { BodyInfo, type AttemptEnd, type AttemptHost, type AttemptWatch } from './step-info.js';
+import {
+  BodyInfo, type AttemptEnd, type AttemptHost, type AttemptWatch, type StepFacts,
+} from './step-info.js';
 import type { Instant, RecordedCall, TurnEnd, TurnWrite } from './store.js';
 
 /** When a wait is over: after a duration, or at an instant of the caller's; never, if both are null. */
@@ -106,8 +108,8 @@ export class Performer implements AttemptHost {
     return this.#host.log;
   }
 
-  watch(step: string, attempt: number): AttemptWatch | null {
-    return this.#outside.watch(step, attempt);
+  watch(step: StepFacts): AttemptWatch | null {
+    return this.#outside.watch(step);
   }
 
   /** Names of the steps whose bodies run. */

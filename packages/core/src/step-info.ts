@@ -20,6 +20,9 @@ export interface AttemptWatch {
   ended(end: AttemptEnd): void;
 }
 
+/** What a harness is told of an attempt. */
+export type StepFacts = Pick<StepInfo, 'name' | 'attempt' | 'idempotencyKey'>;
+
 /** What an attempt needs of its run. */
 export interface AttemptHost {
   readonly runId: string;
@@ -27,7 +30,7 @@ export interface AttemptHost {
   readonly env: Env;
   readonly log: Logger;
   /** Null unless a test harness watches. */
-  watch(step: string, attempt: number): AttemptWatch | null;
+  watch(step: StepFacts): AttemptWatch | null;
   /** The body made a mistake that parks the run. */
   mistake(fault: Fault): void;
   /** The body told of its progress. */
@@ -101,7 +104,7 @@ export class BodyInfo implements StepInfo {
 
   /** Null unless a test harness watches. */
   watched(): AttemptWatch | null {
-    return this.host.watch(this.name, this.attempt);
+    return this.host.watch(this);
   }
 
   /** Whether somebody waits for it. */

@@ -84,7 +84,7 @@ class Attempt extends BodyInfo {
   }
 
   #body(): unknown {
-    this.#watch = this.host.watch(this.name, this.attempt);
+    this.#watch = this.host.watch(this);
     return this.#watch === null ? this.#request.body(this) : this.#watch.run(() => this.#request.body(this));
   }
 

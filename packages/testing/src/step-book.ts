@@ -13,7 +13,12 @@ export interface StepCall {
 }
 
 /** What stands in for the body of a step. */
-export type StepMock = (call: { readonly attempt: number; readonly runId: string }) => unknown;
+export type StepMock = (call: {
+  readonly attempt: number;
+  readonly runId: string;
+  /** As the body is given it: the same at every attempt. */
+  readonly idempotencyKey: string;
+}) => unknown;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -44,7 +49,7 @@ export class StepBook {
   }
 
   /** An attempt begins. */
-  watch({ runId, workflow, step, attempt }: AttemptFacts): AttemptWatch {
+  watch({ runId, workflow, step, attempt, idempotencyKey }: AttemptFacts): AttemptWatch {
     const call: Mutable<StepCall> = { runId, attempt };
     const where = key(workflow, step);
     const calls = this.#calls.get(where) ?? [];
@@ -53,7 +58,7 @@ export class StepBook {
     this.#begun.set(runId, this.begun(runId) + 1);
     const mock = this.#mocks.get(where);
     return {
-      run: (body) => (mock === undefined ? body() : mock({ attempt, runId })),
+      run: (body) => (mock === undefined ? body() : mock({ attempt, runId, idempotencyKey })),
       ended: (end) => {
         if (end.ok) call.result = end.value;
         else call.error = errorOf(end.error);
