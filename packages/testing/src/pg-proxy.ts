@@ -12,9 +12,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import type { ProxiedStatement } from './pg-messages.js';
-import { Session, type Fault, type Switchboard } from './pg-session.js';
+import { Session, type Fault, type Pace, type Scissors, type Switchboard } from './pg-session.js';
 
 export type { ProxiedStatement } from './pg-messages.js';
+export type { Pace } from './pg-session.js';
 
 /** Chooses statements; called once for each statement and fault. */
 export type StatementMatcher = (statement: ProxiedStatement) => boolean;
@@ -50,10 +51,22 @@ export interface PgProxyHold {
   release(): void;
 }
 
+/** Where a PostgreSQL listens. */
+export interface PgAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A running proxy; see `startPgProxy`. */
 export interface PgProxy {
   readonly port: number;
   readonly counts: PgProxyCounts;
+  /** Connections whose client waits for an answer now. */
+  readonly busy: number;
+  /** Connections of which the black hole has taken something. */
+  readonly swallowed: number;
+  /** Leads connections to another server from now on; those that are open stay where they are. */
+  lead(target: PgAddress): void;
   /** The given URL, leading through this proxy. */
   url(of: string): string;
   resetCounts(): void;
@@ -63,6 +76,15 @@ export interface PgProxy {
   cutBefore(match: StatementMatcher, times?: number): PgProxyCut;
   /** Holds every matching request, or complete reply, until released: to build an interleaving. */
   hold(match: StatementMatcher, where: 'request' | 'reply'): PgProxyHold;
+  /**
+   * Cuts the connection that carries byte number `byte` (from 0) of all that travels this way from now on:
+   * what comes before it in its message was sent.
+   */
+  cutAt(where: 'request' | 'reply', byte: number): PgProxyCut;
+  /** Takes back what was ordered and has not struck. */
+  forget(): void;
+  /** Slows all connections: bytes travel in segments, each after a pause. Null: as fast as they can. */
+  drip(pace: Pace | null): void;
   /** Swallows every byte both ways and keeps the sockets open. Switched off, it cuts those that lost some. */
   blackhole(on: boolean): void;
   /** Database down: cuts all connections and closes the port, or opens the same port again. */
@@ -72,7 +94,7 @@ export interface PgProxy {
 }
 
 /** Starts a proxy on a free port of 127.0.0.1, before the PostgreSQL at `target`. It speaks no TLS. */
-export async function startPgProxy(options: { target: { host: string; port: number } }): Promise<PgProxy> {
+export async function startPgProxy(options: { target: PgAddress }): Promise<PgProxy> {
   const proxy = new RunningProxy(options.target);
   await proxy.refuse(false);
   return proxy;
@@ -88,16 +110,29 @@ class Gate {
 class RunningProxy implements PgProxy {
   port = 0;
   readonly counts = { connections: 0, queries: 0, commits: 0, byTag: new Map<string, number>() };
-  readonly #target: { host: string; port: number };
+  #target: PgAddress;
   readonly #sessions = new Set<Session>();
   readonly #errors: unknown[] = [];
   readonly #board: Switchboard = {
-    faults: new Set(), counts: this.counts, dark: false, broke: (error) => void this.#errors.push(error),
+    faults: new Set(), scissors: new Set(), pace: null, counts: this.counts, dark: false,
+    broke: (error) => void this.#errors.push(error),
   };
   #listener: Server | undefined;
   #accepted = 0;
 
-  constructor(target: { host: string; port: number }) {
+  constructor(target: PgAddress) {
+    this.#target = target;
+  }
+
+  get busy(): number {
+    return [...this.#sessions].filter((session) => session.busy).length;
+  }
+
+  get swallowed(): number {
+    return [...this.#sessions].filter((session) => session.lost).length;
+  }
+
+  lead(target: PgAddress): void {
     this.#target = target;
   }
 
@@ -153,6 +188,29 @@ class RunningProxy implements PgProxy {
       gate.open();
     };
     return { reached: reached.opened, release };
+  }
+
+  cutAt(where: 'request' | 'reply', byte: number): PgProxyCut {
+    const done = new Gate();
+    const made = { happened: done.opened, count: 0 };
+    const scissors: Scissors = {
+      where, left: byte,
+      struck: () => {
+        made.count = 1;
+        done.open();
+      },
+    };
+    this.#board.scissors.add(scissors);
+    return made;
+  }
+
+  forget(): void {
+    this.#board.faults.clear();
+    this.#board.scissors.clear();
+  }
+
+  drip(pace: Pace | null): void {
+    this.#board.pace = pace;
   }
 
   blackhole(on: boolean): void {

@@ -9,9 +9,11 @@
 //       first byte of its reply arrives.
 //   S4. A client that goes away takes nothing back: what it sent, held or not, still reaches the server.
 //   S5. A connection that lost a byte to the black hole carries nothing any more; it is cut when that closes.
+//   S6. A pace slows both directions; what it does to a connection ends with the connection.
 //
 // Not followed: COPY FROM STDIN inside the extended protocol (its first Sync has no answer), and TLS.
 import type { Socket } from 'node:net';
+import { systemEnv } from '@perdure/core/engine';
 import {
   FieldReader, MessageSplitter, StatementReader, startupCodes, type PgMessage, type ProxiedStatement,
 } from './pg-messages.js';
@@ -24,9 +26,25 @@ export interface Fault {
   meet(trip: { readonly failed: boolean; cut(): void }): Promise<void> | void;
 }
 
+/** Cuts the connection that carries byte number `left` of what is still to come this way (from 0). */
+export interface Scissors {
+  readonly where: 'request' | 'reply';
+  left: number;
+  /** Called when it has cut. */
+  struck(): void;
+}
+
+/** How bytes travel: in segments of `bytes`, each `pauseMs` after the one before. */
+export interface Pace {
+  readonly bytes: number;
+  readonly pauseMs: number;
+}
+
 /** What all sessions of one proxy share. */
 export interface Switchboard {
   readonly faults: Set<Fault>;
+  readonly scissors: Set<Scissors>;
+  pace: Pace | null;
   readonly counts: { connections: number; queries: number; commits: number; byTag: Map<string, number> };
   dark: boolean;
   /** Called with an error of a matcher, or with bytes that are not PostgreSQL's. */
@@ -89,6 +107,11 @@ export class Session {
   /** True when the black hole has taken something of this connection (S5). */
   get lost(): boolean {
     return this.#lost;
+  }
+
+  /** True while the client waits for an answer. */
+  get busy(): boolean {
+    return this.#trips.length > 0;
   }
 
   /** Ends both sides at once; what is not yet written is dropped. */
@@ -226,9 +249,39 @@ export class Session {
   }
 
   /** Resolves once the kernel has the bytes, or never will: this is the back-pressure of both loops. */
-  #send(to: Socket, parts: Buffer[]): Promise<void> {
-    if (parts.length === 0 || this.#swallows()) return Promise.resolve();
-    return new Promise((resolve) => to.write(Buffer.concat(parts), () => resolve()));
+  async #send(to: Socket, parts: Buffer[]): Promise<void> {
+    if (parts.length === 0 || this.#swallows()) return;
+    const bytes = Buffer.concat(parts);
+    const blade = this.#blade(to === this.#server ? 'request' : 'reply', bytes.length);
+    await this.#write(to, blade === undefined ? bytes : bytes.subarray(0, blade.left));
+    if (blade === undefined) return;
+    this.cut();
+    blade.struck();
+  }
+
+  /** The scissors that close within the next `length` bytes, taken from the board; the others come nearer. */
+  #blade(where: Scissors['where'], length: number): Scissors | undefined {
+    const { scissors } = this.#board;
+    for (const blade of scissors) {
+      if (blade.where !== where) continue;
+      if (blade.left < length) {
+        scissors.delete(blade);
+        return blade;
+      }
+      blade.left -= length;
+    }
+    return undefined;
+  }
+
+  async #write(to: Socket, bytes: Buffer): Promise<void> {
+    let at = 0;
+    while (at < bytes.length && !this.#cut) {
+      const { pace } = this.#board;
+      if (pace !== null) await systemEnv.sleep(pace.pauseMs);
+      const end = pace === null ? bytes.length : Math.min(bytes.length, at + pace.bytes);
+      await new Promise<void>((resolve) => to.write(bytes.subarray(at, end), () => resolve()));
+      at = end;
+    }
   }
 }
 
