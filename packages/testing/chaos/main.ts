@@ -1,54 +1,47 @@
-// `pnpm chaos`: orders through the order service while its workers are killed. Ends with 1 if a promise was
-// broken.
-//   pnpm chaos [--orders=200] [--kills=100] [--workers=3] [--seed=…] [--url=… of an empty database]
+// `pnpm chaos`: a business of worker and client processes on a real PostgreSQL, under faults. Ends with 1 if
+// a promise was broken.
+//   pnpm chaos [--seconds=120] [--seed=…] [--faults=kill,restart-fast,…] [--json]
+//              [--url=… of a superuser on a server that is only used] [--figures=no]
+//              [--round=12, seconds of faults in a round] [--at-once=4, kinds of faults in a round]
+//              [--lease=1000, ms]
 import { systemEnv } from '@perdure/core/engine';
-import { startEmbedded } from '@perdure/sql';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { killOrders } from './kill-orders.js';
+import { chaosRun } from './chaos-run.js';
+import { givenServer, ownServer } from './chaos-server.js';
+import { kindsNamed } from './fault-catalogue.js';
+import { chaosTable } from './chaos-table.js';
+import { takeFigures } from './figures.js';
 
 const text = { type: 'string' } as const;
-const { values } = parseArgs({ options: { orders: text, kills: text, workers: text, seed: text,
-  url: text } });
+const { values } = parseArgs({ options: {
+  seconds: text, seed: text, faults: text, url: text, figures: text, round: text, 'at-once': text,
+  lease: text, json: { type: 'boolean' },
+} });
 
-function whole(name: 'orders' | 'kills' | 'workers' | 'seed', otherwise: number): number {
+function whole(name: 'seconds' | 'seed' | 'round' | 'at-once' | 'lease', otherwise: number): number {
   const given = Number(values[name] ?? otherwise);
   if (!Number.isInteger(given) || given < 0) throw new Error(`--${name} takes a whole number.`);
   return given;
 }
 
-/** A database of our own, unless one was given. */
-async function openDatabase(): Promise<{ url: string; close(): Promise<void> }> {
-  if (values.url !== undefined) return { url: values.url, close: () => Promise.resolve() };
-  const directory = await mkdtemp(join(tmpdir(), 'perdure-chaos-'));
-  // As root the server runs as another account, which must be able to pass.
-  await chmod(directory, 0o755);
-  const server = await startEmbedded({ directory });
-  const close = async (): Promise<void> => {
-    await server.stop();
-    await rm(directory, { recursive: true, force: true });
-  };
-  return { url: server.url, close };
-}
-
-const amounts = { orders: whole('orders', 200), kills: whole('kills', 100), workers: whole('workers', 3) };
 const seed = whole('seed', Math.floor(systemEnv.random() * 2 ** 32));
-console.log(`chaos: ${amounts.orders} orders, ${amounts.kills} kills, seed ${seed}`);
-const database = await openDatabase();
-const began = systemEnv.monotonic();
+const leaseMs = whole('lease', 1_000);
+const kinds = kindsNamed(values.faults?.split(',').filter((name) => name !== '') ?? []);
+const say = (line: string): void => {
+  if (values.json === true) console.error(line);
+  else console.log(line);
+};
+say(`chaos: seed ${seed}`);
+const server = values.url === undefined ? await ownServer() : givenServer(values.url);
 try {
-  const report = await killOrders({ ...amounts, url: database.url, seed,
-    say: (line) => console.log(`  ${line}`) });
-  const seconds = ((systemEnv.monotonic() - began) / 1_000).toFixed(1);
-  const { kills, killsThatHit, runsHit, bodies, violations } = report;
-  const again = bodies - 4 * amounts.orders;
-  console.log(`${amounts.orders} orders, ${kills} kills (${killsThatHit} of a worker that held runs; ` +
-    `${runsHit} runs were hit), ${bodies} step bodies (${again} of them again), ${seconds} s`);
-  for (const line of violations) console.log(`VIOLATION ${line}`);
-  console.log(violations.length === 0 ? 'Every promise was kept.' : `Run it again with --seed=${seed}.`);
-  if (violations.length > 0) process.exitCode = 1;
+  const report = await chaosRun({
+    server, seed, kinds, seconds: whole('seconds', 120), roundSeconds: whole('round', 12),
+    atOnce: whole('at-once', 4), leaseMs, say,
+  });
+  const figures = values.figures === 'no' ? null : await takeFigures({ server, seed, leaseMs, say });
+  if (values.json === true) console.log(JSON.stringify({ seed, ...report, figures }, null, 2));
+  else console.log(chaosTable(report, figures));
+  if (report.violations.length > 0 || figures?.violations.length) process.exitCode = 1;
 } finally {
-  await database.close();
+  await server.close();
 }

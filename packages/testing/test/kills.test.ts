@@ -1,20 +1,20 @@
-// Chaos, small: orders survive twenty kills. `pnpm chaos` is the same at size.
-import { createClient } from '@perdure/client';
-import { connect } from '@perdure/sql';
+// Chaos, small: a business lives through the kills of its workers and its clients. `pnpm chaos` is the same
+// at size, and chaos.test.ts has the other faults.
 import { expect, test } from 'vitest';
-import { killOrders } from '../chaos/kill-orders.js';
-import { freshDatabase } from './database.js';
-import { expectHealthy } from './healthy.js';
+import { chaosRound } from '../chaos/chaos-round.js';
+import { givenServer } from '../chaos/chaos-server.js';
+import { kindsNamed } from '../chaos/fault-catalogue.js';
 
-const url = await freshDatabase();
+const kinds = kindsNamed(['kill', 'kill-in-transaction', 'kill-client', 'kill-client-at-commit']);
+const server = givenServer(process.env['PERDURE_TEST_URL'] ?? '');
 
-test('40 orders live through 20 kills of their workers', { timeout: 180_000 }, async () => {
-  const seed = Math.floor(Math.random() * 2 ** 32);
-  const report = await killOrders({ url, orders: 40, kills: 20, workers: 2, seed });
-  expect({ seed, violations: report.violations }).toEqual({ seed, violations: [] });
-  expect(report.kills).toBe(20);
-  expect(report.killsThatHit).toBeGreaterThan(0);
-  expect(report.bodies).toBeGreaterThanOrEqual(160);
-  await using connection = await connect(url);
-  await expectHealthy(createClient({ connection }));
-});
+test('no body runs again unless its worker died or lost the run, and nothing is lost', { timeout: 300_000 },
+  async () => {
+    const report = await chaosRound({ server, kinds, seed: 4, seconds: 120, enough: 25, leaseMs: 600 });
+    expect(report.violations).toEqual([]);
+    for (const { name } of kinds) {
+      expect([name, report.faults.get(name)?.hits]).toEqual([name, expect.any(Number)]);
+      expect(report.faults.get(name)?.hits, name).toBeGreaterThan(0);
+    }
+    expect(report.effects).toBeGreaterThan(report.again);
+  });
