@@ -34,7 +34,7 @@ function workflows(secret: string, trouble: { on: boolean }) {
   }, async (ctx, { text }) => {
     const tried = await ctx.step('twice', { retry: { maximumAttempts: 2, initialInterval: 1 } }, (step) => {
       step.heartbeat(secret);
-      if (step.attempt === 1) throw new Error(`the first attempt fails: ${secret}`);
+      if (step.attempt === 1) throw new Error('the first attempt fails');
       return text;
     });
     await ctx.sleep(1);
@@ -58,7 +58,7 @@ function workflows(secret: string, trouble: { on: boolean }) {
   const breaker = workflow('breaker', async (ctx, text: string) => {
     ctx.onRollback('undo', () => undefined);
     return ctx.step('break', () => {
-      if (trouble.on) throw new NonRetryableError(`broken: ${text}`);
+      if (trouble.on) throw new NonRetryableError('broken');
       return text;
     });
   });
@@ -142,7 +142,7 @@ async function operated(
 ): Promise<void> {
   const broken = await operator.start(breaker, secret, { id: 'broken-1' });
   await failure(broken.result());
-  said(await broken.explain().then((text) => text.split(secret).join('')));
+  said(await broken.explain());
   const parked = await operator.start(lost, secret, { id: 'lost-1' });
   said(String(await failure(parked.result())));
   said(await parked.explain());
