@@ -16,3 +16,10 @@ export {
   replayOpenRuns, type DivergingRun, type EndingRun, type OpenRun, type ReplayOpenRunsOptions,
   type ReplayReport, type UnjudgedRun,
 } from './replay/replay-open-runs.js';
+// Simulations.
+export { simulate } from './simulate/simulate.js';
+export {
+  SimulationError, type Simulated, type SimulatedSignal, type SimulatedStep, type SimulateOptions,
+  type SimulationReport,
+} from './simulate/simulation.js';
+export type { FaultKind } from './simulation/fault-plan.js';

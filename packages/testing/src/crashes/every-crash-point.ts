@@ -125,8 +125,8 @@ function describe({ when, what }: CrashPoint): string {
 function varies(point: CrashPoint, points: number, cause?: unknown): WorkflowError {
   return new WorkflowError('CRASH_POINTS_VARY', `Point ${point.number} of ${points} was not reached when ` +
     `the scenario was run again: this was not written: ${point.what}. The scenario must write the same ` +
-    'each time: replace bodies that wait for real time or real chance (env.mockStep), and begin with the same ' +
-    'data.', { cause });
+    'each time: replace bodies that wait for real time or real chance (env.mockStep), and begin with the ' +
+    'same data.', { cause });
 }
 
 function noSuchPoint(only: number | undefined, points: number): WorkflowError {

@@ -2,7 +2,7 @@
 import { checkWorker } from '@perdure/worker';
 import type { RunStatus, Workflow } from '@perdure/core';
 import {
-  decodeError, describeCall, type Fault, type TurnEnd, type WorkflowDefinition,
+  decodeError, describeCall, type Encoded, type Fault, type TurnEnd, type WorkflowDefinition,
 } from '@perdure/core/engine';
 import { Rehearsals, type Recorded, type RecordedRun, type Rehearsal } from './rehearsal.js';
 
@@ -34,7 +34,8 @@ export type CodeEnd = 'completed' | 'failed' | 'cancelled' | 'continued';
 /** What became of one run. */
 export type Verdict =
   /** `end`: its code comes to its end without another call. */
-  | { readonly kind: 'fits'; readonly end: CodeEnd | null; readonly error: Error | null }
+  | { readonly kind: 'fits'; readonly end: CodeEnd | null; readonly error: Error | null;
+      readonly output: Encoded | null }
   | { readonly kind: 'diverges'; readonly difference: Difference }
   | { readonly kind: 'unjudged'; readonly code: string; readonly message: string };
 
@@ -89,7 +90,7 @@ function verdictOf(detail: RecordedRun, rehearsal: Rehearsal): Verdict {
   }
   const { end } = rehearsal;
   const now = endOf(end);
-  if (settled === null || settled === now) return fits(now, errorOf(end));
+  if (settled === null || settled === now) return fits(now, end);
   return diverges(otherEnd(settled, endInWords(end), null));
 }
 
@@ -128,8 +129,9 @@ function diverges(difference: Difference): Verdict {
   return { kind: 'diverges', difference };
 }
 
-function fits(end: CodeEnd | null, error: Error | null = null): Verdict {
-  return { kind: 'fits', end, error };
+function fits(end: CodeEnd | null, turn: TurnEnd | null = null): Verdict {
+  const output = turn?.kind === 'settle' ? turn.output : null;
+  return { kind: 'fits', end, error: turn === null ? null : errorOf(turn), output };
 }
 
 function unjudged(code: string, message: string): Verdict {

@@ -95,6 +95,14 @@ export class SimLoop {
     else this.#later.add(event);
   }
 
+  /**
+   * Time is later all at once, as on machines that were asleep: what was to happen until then happens now.
+   * While the loop is at rest.
+   */
+  leap(to: number): void {
+    this.#now = Math.max(this.#now, to);
+  }
+
   /** The loop comes to rest after the event that is under way. */
   stop(): void {
     this.#stopped = true;
@@ -138,7 +146,7 @@ export class SimLoop {
       if (first.run !== null) break;
       this.#later.take();
     }
-    this.#now = this.#later.first?.at ?? this.#now;
+    this.#now = Math.max(this.#now, this.#later.first?.at ?? this.#now);
     while (this.#later.first !== undefined && this.#later.first.at <= this.#now) {
       const event = this.#later.take();
       if (event !== undefined) this.#ready.push(event);
@@ -150,7 +158,8 @@ export class SimLoop {
     const open = this.#firstOfEachLane();
     const event = open.length < 2 ? open[0] : open[this.#choose(open)];
     if (event === undefined) return;
-    this.#ready.splice(this.#ready.indexOf(event), 1);
+    if (this.#ready.length === 1) this.#ready = [];
+    else this.#ready.splice(this.#ready.indexOf(event), 1);
     this.#taken++;
     this.trace.add(event.actor, event.label, this.#now);
     this.watch?.(event);
@@ -158,7 +167,11 @@ export class SimLoop {
   }
 
   /** Those that may be taken (S2). What was called off, or finds its gate shut, is out of the way. */
-  #firstOfEachLane(): SimEvent[] {
+  #firstOfEachLane(): readonly SimEvent[] {
+    const [only] = this.#ready;
+    if (this.#ready.length === 1 && only !== undefined && only.run !== null && only.gate?.isOpen !== false) {
+      return this.#ready;
+    }
     const lanes = new Set<string>();
     const open: SimEvent[] = [];
     const away = new Set<SimEvent>();
