@@ -27,6 +27,8 @@ type AnyCtx = Ctx<Record<string, string>>;
 type AnyWorkflow = Workflow<ProgramInput, ProgramInput, unknown, Record<string, string>>;
 type Of<Op extends Node['op']> = Extract<Node, { readonly op: Op }>;
 
+/** Its worker's lease lasts so much longer while it is open. */
+const transactionMs = 1_500;
 const retry = { initialInterval: 10, backoffCoefficient: 2, maximumInterval: 50 };
 
 /** The workflows of a process, in the order of the programs; the last is the tiny one. */
@@ -101,7 +103,7 @@ class Code {
       case 'step': return ctx.step(node.id, this.#policy(node), (step) => this.#stepBody(node, step));
       case 'map': return this.#map(ctx, node);
       case 'transaction':
-        return ctx.transaction(node.id, this.#policy(node),
+        return ctx.transaction(node.id, { ...this.#policy(node), timeout: transactionMs },
           (tx, step) => this.#transactionBody(node, tx as unknown as SimTransaction, step));
       case 'execute': case 'spawn': return this.#child(ctx, node);
       default: return this.#small(ctx, node);

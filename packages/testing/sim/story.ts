@@ -53,10 +53,11 @@ function deedsOf(draw: Chance, programs: number, chaosMs: number): Deed[] {
     const at = draw.between(0, 500);
     deeds.push({ at, kind: 'start', run, program, how: draw.pick(['alone', 'tx']) });
     deeds.push({ at: at + 1, kind: 'result', run, program });
-    const many = draw.between(0, 4);
+    const many = draw.between(0, 5);
+    const withinMs = draw.pick([300, 1_500, chaosMs]);
     for (let number = 0; number < many; number++) {
       deeds.push({
-        at: at + draw.between(0, chaosMs), kind: 'signal', run, signal: draw.pick(signals),
+        at: at + draw.between(0, withinMs), kind: 'signal', run, signal: draw.pick(signals),
         payload: `${run}-${number}`, how: draw.pick(['alone', 'tx']),
       });
     }

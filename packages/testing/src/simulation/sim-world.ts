@@ -119,7 +119,7 @@ export class SimWorld {
   ): Inhabitant {
     const process = this.#process(`${kind}-${++this.#born}`);
     const wire = new Wire({
-      process, store: this.store, plan: this.plan, deadlineMs: 2 * this.leaseMs,
+      process, store: this.store, plan: this.plan, deadlineMs: 1.5 * this.leaseMs,
       stopMs: [Math.round(1.1 * this.leaseMs), 3 * this.leaseMs],
       done: (verb) => this.#done(verb),
     });

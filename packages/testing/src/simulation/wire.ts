@@ -38,6 +38,7 @@ export class ConflictError extends Error {
 /** The way of one process to the database. */
 export class Wire {
   readonly parts: WireParts;
+  readonly #labels = new Map<string, Labels>();
 
   constructor(parts: WireParts) {
     this.parts = parts;
@@ -50,9 +51,9 @@ export class Wire {
     return new Promise((resolve, reject) => {
       const fault = plan.draw(call);
       const answer: Settle<Answer> = {
-        ok: (value) => this.#happen(process, plan.wayMs(), () => resolve(value), `< ${call.verb}`),
+        ok: (value) => this.#happen(process, plan.wayMs(), () => resolve(value), this.#labelsOf(call).answer),
         bad: (error, inMs = plan.wayMs()) =>
-          this.#happen(process, inMs, () => reject(error), `<! ${call.verb}`),
+          this.#happen(process, inMs, () => reject(error), this.#labelsOf(call).failure),
       };
       if (fault === null) this.#arrive(call, answer);
       else this.#suffer(fault, call, answer);
@@ -116,12 +117,21 @@ export class Wire {
   #arrive<Answer>(
     call: WireCall<Answer>, { ok, bad }: Settle<Answer>, { inMs, breaksOff }: Arrival = {},
   ): void {
-    const { process, store, plan, done } = this.parts;
+    const { store, plan, done } = this.parts;
     const arrive = (): void => {
       const effect = store.arrive(() => call.effect(), breaksOff);
       void effect.then(ok, bad).then(() => done(call.verb));
     };
-    this.#happen(null, inMs ?? plan.wayMs(), arrive, `${process.name} ${call.verb}`);
+    this.#happen(null, inMs ?? plan.wayMs(), arrive, this.#labelsOf(call).call);
+  }
+
+  // The same few texts all the time: made once.
+  #labelsOf({ verb }: { readonly verb: string }): Labels {
+    const known = this.#labels.get(verb);
+    if (known !== undefined) return known;
+    const labels = { call: `${this.parts.process.name} ${verb}`, answer: `< ${verb}`, failure: `<! ${verb}` };
+    this.#labels.set(verb, labels);
+    return labels;
   }
 
   #happen(to: SimProcess | null, inMs: number, run: () => void, label: string): void {
@@ -133,6 +143,13 @@ export class Wire {
 interface Settle<Answer> {
   ok(answer: Answer): void;
   bad(error: unknown, inMs?: number): void;
+}
+
+/** What the events of a call are called in a trace. */
+interface Labels {
+  readonly call: string;
+  readonly answer: string;
+  readonly failure: string;
 }
 
 interface Arrival {
