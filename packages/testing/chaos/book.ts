@@ -21,8 +21,8 @@ export class Book {
   readonly knowledge: Map<string, Knowledge> = new Map();
   /** What results were heard, each with its run. */
   readonly results: { readonly runId: string; readonly result: string }[] = [];
-  /** Processes that were killed, or died of something. */
-  readonly dead: Set<number> = new Set();
+  /** Processes that were killed, or died of something, each with when: ms by the clock of this machine. */
+  readonly dead: Map<number, number> = new Map();
   /** `pid run`: that process lost that run. */
   readonly lost: Set<string> = new Set();
   /** Times that something was said, by name. */

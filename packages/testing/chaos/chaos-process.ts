@@ -3,6 +3,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { systemEnv } from '@perdure/core/engine';
 import type { Said } from './said.js';
 
 /** How a process is set up. */
@@ -103,12 +104,14 @@ export class ChaosProcess {
     this.frozen = false;
   }
 
-  /** SIGTERM: it ends in order. Resolves when it is gone. */
-  async stop(): Promise<void> {
+  /** SIGTERM: it ends in order, within `ms`, or is killed. Resolves when it is gone. */
+  async stop(ms: number): Promise<void> {
     this.doomed = true;
     this.thaw();
     this.#child.kill('SIGTERM');
+    const tooLate = systemEnv.after(ms, () => this.#child.kill('SIGKILL'));
     await this.gone;
+    tooLate.cancel();
   }
 
   /** A client dies at its next COMMIT. */

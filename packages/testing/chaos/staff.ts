@@ -2,6 +2,7 @@
 //
 //   H1. Whoever ended although nobody ended it is told of, with what it said last, unless it ran out of
 //       memory where memory is short.
+import { systemEnv } from '@perdure/core/engine';
 import { Book } from './book.js';
 import { ChaosProcess } from './chaos-process.js';
 import type { Dice } from './dice.js';
@@ -27,6 +28,7 @@ export interface StaffOptions {
 }
 
 const longestLine = 700;
+const longestStopMs = 30_000;
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim().slice(0, longestLine);
 const outOfMemory = /heap out of memory|heap limit/;
 
@@ -92,8 +94,8 @@ export class Staff {
   }
 
   #left(process: ChaosProcess): void {
-    this.book.dead.add(process.pid);
     const isWorker = process.program === 'business-worker';
+    if (process.end !== 0) this.book.dead.set(process.pid, systemEnv.wallTime());
     if (!process.doomed) {
       const { memory } = this.#options;
       if (isWorker && memory !== undefined && outOfMemory.test(process.lines)) this.starvedToDeath++;
@@ -106,7 +108,7 @@ export class Staff {
   /** Nothing new is sold; resolves when all clients have gone. */
   async closeShop(): Promise<void> {
     this.#selling = false;
-    await Promise.all([...this.#clients].map((client) => client.stop()));
+    await Promise.all([...this.#clients].map((client) => client.stop(longestStopMs)));
   }
 
   thawAll(): void {
@@ -118,7 +120,7 @@ export class Staff {
     this.#open = false;
     await Promise.all([...this.#workers].map(async (worker) => {
       await worker.ready;
-      await worker.stop();
+      await worker.stop(longestStopMs);
       if (worker.end !== 0) this.broken.push(`a worker that was asked to stop ended with ${worker.end}`);
     }));
   }
