@@ -1,5 +1,6 @@
 // A Connection is everything that a client and a worker need of a database, made by `connect()`.
 import type { Encoded } from './codec.js';
+import type { Continuity } from './continuity.js';
 import type { BirthLease, RunRecord, StartStore, Store } from './store.js';
 import type { StepTransactions, Transactor } from './transactor.js';
 
@@ -70,7 +71,9 @@ export interface AdoptedRun {
  * them are done.
  */
 export interface Connection extends AsyncDisposable {
+  /** After a restore its verbs go to the database that is there now, those of a lease to none. */
   readonly store: Store;
+  readonly continuity: Continuity;
   readonly hints: Hints;
   /** Workers of this process that can take a run at its birth. */
   readonly adopters: Set<Adopter>;

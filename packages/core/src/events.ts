@@ -32,6 +32,8 @@ export interface EngineEvents {
   /** The database did not answer; said once an outage. `back` when it answers again. */
   'perdure:database.unavailable': { error: unknown };
   'perdure:database.back': { afterMs: number };
+  /** It is not the one that a worker knew: `runs` that it drove were given back, and `why`. */
+  'perdure:database.restored': { why: string; runs: number };
   /** A listener of ours failed, or a connection that only shortens waits was lost. Never fatal. */
   'perdure:trouble': { what: string; error: unknown };
 }

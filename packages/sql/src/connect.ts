@@ -2,8 +2,9 @@
 import {
   WorkflowError, type Connection, type KyselyInstance, type PgPool, type ValueSeal,
 } from '@perdure/core';
-import { sealing, type Adopter, type LeaseKeeperOptions } from '@perdure/core/engine';
+import { sealing, unbroken, type Adopter, type LeaseKeeperOptions } from '@perdure/core/engine';
 import pg from 'pg';
+import { checkAddress } from './address.js';
 import { startEmbedded } from './embedded.js';
 import type { KyselyDatabase, KyselyTrx } from './libraries/instances.js';
 import { handleOf } from './libraries/known-libraries.js';
@@ -12,7 +13,9 @@ import { pgTransactor } from './libraries/pg.js';
 import { installedVersion, migrate } from './migrate.js';
 import { schemaVersion } from './migrations.js';
 import { TransactionStore } from './postgres/caller-transaction.js';
+import { ContinuousStore, type EraPools } from './postgres/continuous-store.js';
 import { KyselyRunner } from './postgres/kysely-runner.js';
+import type { Gate } from './postgres/lineage.js';
 import { startLeaseKeeper } from './postgres/lease-keeper.js';
 import { Notices } from './postgres/notices.js';
 import { PostgresStore } from './postgres/postgres-store.js';
@@ -73,7 +76,10 @@ async function connectTo(to: ConnectTarget | undefined, options: ConnectOptions)
       'server of your own during development.');
   }
   const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
-  if (typeof target === 'string') return open({ config: { connectionString: target }, deadlineMs }, options);
+  if (typeof target === 'string') {
+    checkAddress(target);
+    return open({ config: { connectionString: target }, deadlineMs }, options);
+  }
   if (typeof target !== 'object') throw noTarget();
   if ('embedded' in target) {
     const server = await startEmbedded(target.embedded === true ? {} : target.embedded);
@@ -107,7 +113,9 @@ async function open(
   const schema = quoteIdentifier(schemaName);
   const names = options.transactionPooler !== true;
   const session = (settings: string): SessionOptions => ({ ...target, names, settings });
-  const first = new Session({ ...target, names });
+  const engine = new ContinuousStore((gate) => poolsOf(session, gate), schema);
+  const { store, lineage } = engine;
+  const first = new Session({ ...session(plannerSettings), gate: lineage.gate() });
   try {
     await prepare(first, schemaName, options.migrate ?? true);
   } catch (error) {
@@ -116,34 +124,42 @@ async function open(
   } finally {
     await first.close();
   }
-  const pools = {
-    starts: new SessionPool(session(plannerSettings), 2),
-    reads: new SessionPool(session(plannerSettings), 1),
-    claims: new SessionPool(session(claimSettings), 1),
-    commits: new SessionPool(session(commitSettings), 2),
-  };
   const notices = new Notices(names ? session(plannerSettings) : null, schemaName);
   const transactions = poolFor(target.config);
   let closing: Promise<void> | null = null;
   const close = async (): Promise<void> => {
     closing ??= (async () => {
-      await Promise.all([...Object.values(pools).map((pool) => pool.close()), notices.close(),
-        transactions.end()]);
+      await Promise.all([engine.close(), notices.close(), transactions.end()]);
       await after?.();
     })();
     return closing;
   };
   return {
-    store: new PostgresStore(pools, schema),
+    store,
+    continuity: lineage,
     hints: notices,
     adopters: new Set<Adopter>(),
     within: async (transaction) => new TransactionStore(await handleOf(transaction, { names }), schema),
     transactor: pgTransactor(transactions),
-    stepTransactions: stepTransactions(schema),
+    stepTransactions: stepTransactions(schema, lineage),
     keepLeases: (keeper: LeaseKeeperOptions) =>
       startLeaseKeeper(keeper, { config: target.config, schema, names }),
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+function poolsOf(session: (settings: string) => SessionOptions, gate: Gate): EraPools {
+  const reading = (settings: string): SessionOptions => ({ ...session(settings), gate });
+  const writing = (settings: string): SessionOptions => {
+    const options = reading(settings);
+    return { ...options, looksFirst: !options.names };
+  };
+  return {
+    starts: new SessionPool(writing(plannerSettings), 2),
+    reads: new SessionPool(reading(plannerSettings), 1),
+    claims: new SessionPool(reading(claimSettings), 1),
+    commits: new SessionPool(writing(commitSettings), 2),
   };
 }
 
@@ -176,6 +192,8 @@ async function openKysely(
   const runner = new KyselyRunner(kysely, deadlineMs);
   return {
     store: new PostgresStore({ starts: runner, reads: runner, claims: runner, commits: runner }, schema),
+    // No worker, so nothing is remembered.
+    continuity: unbroken,
     hints: new Notices(null, schemaName),
     adopters: new Set<Adopter>(),
     within: async (transaction) => (

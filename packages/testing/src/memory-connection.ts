@@ -1,7 +1,7 @@
 // A Connection without a server: client and worker run on the memory store, in one process.
 import { WorkflowError, type Connection, type ValueSeal } from '@perdure/core';
 import {
-  MemoryStore, MemoryTransaction, sealing, type Adopter, type Env, type Store,
+  MemoryStore, MemoryTransaction, sealing, unbroken, type Adopter, type Env, type Store,
 } from '@perdure/core/engine';
 import { MemoryHints } from './memory-hints.js';
 import { memoryStepTransactions, memoryTransactor } from './memory-transactions.js';
@@ -33,6 +33,7 @@ export function memoryConnection(options: MemoryConnectionOptions<Store> = {}): 
   const close = (): Promise<void> => Promise.resolve();
   return sealing(values)({
     store,
+    continuity: unbroken,
     hints: new MemoryHints(),
     adopters: new Set<Adopter>(),
     within: async (transaction) => openTransaction(transaction, store),

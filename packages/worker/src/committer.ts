@@ -6,8 +6,9 @@
 //   C3. A busy item is sent again apart from the others, so that a stranger's lock on one run stalls that run
 //       alone.
 //   C4. An empty committer flushes at the next turn of the loop; nothing waits for company.
+//   C5. What was taken before a restore is not sent after it: its lease may be there, its past is not.
 import {
-  writeLength, type Env, type LiveRun, type Store, type TurnAnswer, type TurnWrite,
+  writeLength, type Continuity, type Env, type LiveRun, type Store, type TurnAnswer, type TurnWrite,
 } from '@perdure/core/engine';
 import { commitsUnderWay, largestBatch, largestBatchLength } from './defaults.js';
 import type { Outage } from './outage.js';
@@ -17,9 +18,10 @@ interface Item {
   readonly write: TurnWrite;
 }
 
-/** What a committer tells. */
+/** What a committer works with, and tells. */
 export interface CommitterHooks {
   readonly outage: Outage;
+  readonly continuity: Continuity;
   /** A write of this run was answered. */
   afterWrite(run: LiveRun): void;
   /** Chunks of these runs are durable. */
@@ -34,6 +36,7 @@ export class Committer {
   readonly #store: Store;
   readonly #env: Env;
   readonly #outage: Outage;
+  readonly #continuity: Continuity;
   readonly #hooks: CommitterHooks;
   readonly #queue = new Set<LiveRun>();
   #underWay = 0;
@@ -43,6 +46,7 @@ export class Committer {
     this.#store = store;
     this.#env = env;
     this.#outage = hooks.outage;
+    this.#continuity = hooks.continuity;
     this.#hooks = hooks;
   }
 
@@ -84,23 +88,25 @@ export class Committer {
   }
 
   async #send(batch: readonly Item[]): Promise<void> {
-    const busy = this.#answer(batch, await this.#commit(batch));
-    if (busy.length > 0) void this.#sendBusy(busy);
+    const { era } = this.#continuity;
+    const busy = this.#answer(batch, await this.#commit(batch, era));
+    if (busy.length > 0) void this.#sendBusy(busy, era);
   }
 
-  async #sendBusy(items: readonly Item[]): Promise<void> {
+  async #sendBusy(items: readonly Item[], era: number): Promise<void> {
     let busy = items;
     let pauseMs = firstBusyPauseMs;
     while (busy.length > 0 && !this.#outage.left) {
       await this.#env.sleep(pauseMs);
       pauseMs = Math.min(pauseMs * 2, longestBusyPauseMs);
-      busy = this.#answer(busy, await this.#commit(busy));
+      busy = this.#answer(busy, await this.#commit(busy, era));
     }
   }
 
-  async #commit(batch: readonly Item[]): Promise<readonly TurnAnswer[]> {
+  /** Null when the era has ended: nobody is left to hear the answers. */
+  async #commit(batch: readonly Item[], era: number): Promise<readonly TurnAnswer[] | null> {
     const writes = batch.map((item) => item.write);
-    for (;;) {
+    while (this.#continuity.era === era) {
       try {
         const answers = await this.#store.commit(writes);
         this.#outage.over('commit');
@@ -109,10 +115,13 @@ export class Committer {
         await this.#outage.pause('commit', error);
       }
     }
+    this.#outage.over('commit');
+    return null;
   }
 
   /** Hands the answers to their runs; returns the items that are to be sent again. */
-  #answer(batch: readonly Item[], answers: readonly TurnAnswer[]): Item[] {
+  #answer(batch: readonly Item[], answers: readonly TurnAnswer[] | null): Item[] {
+    if (answers === null) return [];
     const busy: Item[] = [];
     let published: Set<string> | null = null;
     for (const [index, item] of batch.entries()) {

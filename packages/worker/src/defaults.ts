@@ -20,6 +20,8 @@ export const poisonStrikes = 5;
 export const probationMs = 250;
 /** Resting runs that are kept in memory. */
 export const restingRuns = 1_000;
+/** Leases that a worker had last, which a restore may have made it hold again. */
+export const recentLeases = 2_000;
 /** How long `stop` waits for running steps, in ms. */
 export const defaultShutdownMs = 10_000;
 /** How long `stop` waits at least for leases to be handed back, in ms: it takes one commit. */

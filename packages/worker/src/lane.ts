@@ -2,8 +2,9 @@
 // messages to send. What is asked for in one turn of the loop rides together.
 //
 //   N1. Everything is answered for good: an outage is waited for, and what a stranger holds up is asked for
-//       again, apart from the others.
-import type { Env } from '@perdure/core/engine';
+//       again, apart from the others. Only what was asked for before a restore is never answered: its run is
+//       not held any more, and the database that is there now must not be asked in its name.
+import type { Continuity, Env } from '@perdure/core/engine';
 import { largestBatch } from './defaults.js';
 import type { Outage } from './outage.js';
 
@@ -11,6 +12,7 @@ import type { Outage } from './outage.js';
 export interface LaneOptions<Item, Answer> {
   readonly env: Env;
   readonly outage: Outage;
+  readonly continuity: Continuity;
   /** Names it among what an outage affects. */
   readonly what: string;
   /** One answer each, in order. */
@@ -21,6 +23,7 @@ export interface LaneOptions<Item, Answer> {
 
 interface Waiting<Item, Answer> {
   readonly item: Item;
+  readonly era: number;
   readonly resolve: (answer: Answer) => void;
 }
 
@@ -39,8 +42,9 @@ export class Lane<Item, Answer> {
 
   /** Resolves with the answer; never rejects (N1). */
   add(item: Item): Promise<Answer> {
+    const { era } = this.#options.continuity;
     return new Promise((resolve) => {
-      this.#waiting.push({ item, resolve });
+      this.#waiting.push({ item, era, resolve });
       if (this.#scheduled) return;
       this.#scheduled = true;
       this.#options.env.nextTurn(() => void this.#drain());
@@ -66,8 +70,11 @@ export class Lane<Item, Answer> {
   }
 
   /** Asks once, however long it takes; what is held up comes back. */
-  async #serve(batch: Waiting<Item, Answer>[]): Promise<Waiting<Item, Answer>[]> {
-    const answers = await this.#ask(batch.map(({ item }) => item));
+  async #serve(all: Waiting<Item, Answer>[]): Promise<Waiting<Item, Answer>[]> {
+    const { continuity } = this.#options;
+    const batch = all.filter(({ era }) => era === continuity.era);
+    const answers = batch.length === 0 ? null : await this.#ask(batch.map(({ item }) => item));
+    if (answers === null) return [];
     return batch.filter(({ resolve }, index) => {
       const answer = answers[index];
       if (answer === undefined || this.#options.isBusy?.(answer) === true) return true;
@@ -76,9 +83,11 @@ export class Lane<Item, Answer> {
     });
   }
 
-  async #ask(items: readonly Item[]): Promise<readonly Answer[]> {
-    const { outage, what } = this.#options;
-    for (;;) {
+  /** Null after a restore. */
+  async #ask(items: readonly Item[]): Promise<readonly Answer[] | null> {
+    const { outage, what, continuity } = this.#options;
+    const { era } = continuity;
+    while (continuity.era === era) {
       try {
         const answers = await this.#options.ask(items);
         outage.over(what);
@@ -87,5 +96,7 @@ export class Lane<Item, Answer> {
         await outage.pause(what, error);
       }
     }
+    outage.over(what);
+    return null;
   }
 }

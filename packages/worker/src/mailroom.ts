@@ -2,7 +2,7 @@
 // carrier.ts.
 import type { Hints } from '@perdure/core/engine';
 import type {
-  ChildAnswer, Env, Lease, LiveRun, Mail, MailWant, NewChild, NewMessage, NewSubscription, SendAnswer, Store,
+  ChildAnswer, Continuity, Env, Lease, LiveRun, Mail, MailWant, NewChild, NewMessage, NewSubscription, SendAnswer, Store,
   SubscribeAnswer,
 } from '@perdure/core/engine';
 import { Lane } from './lane.js';
@@ -14,6 +14,7 @@ export interface MailroomOptions {
   readonly store: Store;
   readonly hints: Hints;
   readonly outage: Outage;
+  readonly continuity: Continuity;
 }
 
 interface Sending {
@@ -29,17 +30,17 @@ export class Mailroom {
   readonly #messages: Lane<Sending, SendAnswer>;
   readonly #subscriptions: Lane<NewSubscription, SubscribeAnswer>;
 
-  constructor({ env, store, hints, outage }: MailroomOptions) {
+  constructor({ store, hints, ...shared }: MailroomOptions) {
     this.#hints = hints;
-    this.#mail = new Lane({ env, outage, what: 'mail', ask: (wants) => store.readMail(wants) });
+    this.#mail = new Lane({ ...shared, what: 'mail', ask: (wants) => store.readMail(wants) });
     this.#children = new Lane<NewChild, ChildAnswer>({
-      env, outage, what: 'children', isBusy, ask: (children) => store.tieChildren(children),
+      ...shared, what: 'children', isBusy, ask: (children) => store.tieChildren(children),
     });
     this.#messages = new Lane<Sending, SendAnswer>({
-      env, outage, what: 'messages', isBusy, ask: (sendings) => sendAll(store, sendings),
+      ...shared, what: 'messages', isBusy, ask: (sendings) => sendAll(store, sendings),
     });
     this.#subscriptions = new Lane<NewSubscription, SubscribeAnswer>({
-      env, outage, what: 'events', isBusy, ask: (wishes) => store.subscribe(wishes),
+      ...shared, what: 'events', isBusy, ask: (wishes) => store.subscribe(wishes),
     });
   }
 

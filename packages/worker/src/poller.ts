@@ -4,7 +4,10 @@
 //   L2. While what this worker has to write cannot be written, it claims nothing: when the database is back,
 //       its own runs are renewed before anybody here takes them for abandoned.
 //   L3. A claim whose answer was lost is recalled under its id for as long as its lease may last.
-import type { ClaimAnswer, ClaimRequest, Env, Served, Store } from '@perdure/core/engine';
+//   L4. What was claimed before a restore is not begun after it, but recalled in the database that is there.
+//       Each sweep looks whether that still is the same: no more goes unseen than the last second.
+import { DatabaseUnavailableError } from '@perdure/core';
+import type { ClaimAnswer, ClaimRequest, Continuity, Env, Served, Store } from '@perdure/core/engine';
 import { firstPauseMs, idlePollMs, knownDueTimes, largestClaim } from './defaults.js';
 import type { Outage } from './outage.js';
 import type { Turns } from './turns.js';
@@ -14,6 +17,7 @@ export interface PollerOptions {
   readonly env: Env;
   readonly store: Store;
   readonly outage: Outage;
+  readonly continuity: Continuity;
   readonly turns: Turns;
   readonly served: readonly Served[];
   readonly concurrency: number;
@@ -144,7 +148,10 @@ export class Poller {
 
   async #look(): Promise<void> {
     const sweep = this.#env.monotonic() >= this.#sweepAt - timerSlackMs;
-    if (sweep) await this.#recallLost();
+    if (sweep) {
+      await this.#options.continuity.look();
+      await this.#recallLost();
+    }
     const limit = sweep ? Math.min(this.free, largestClaim) : this.#wanted;
     if (limit <= 0) {
       this.#foundEmpty = false;
@@ -176,8 +183,12 @@ export class Poller {
   }
 
   async #claim(request: ClaimRequest): Promise<ClaimAnswer> {
+    const { store, continuity } = this.#options;
+    const { era } = continuity;
     try {
-      return await this.#options.store.claim(request);
+      const answer = await store.claim(request);
+      if (continuity.era === era) return answer;
+      throw new DatabaseUnavailableError('The database was restored while it answered.');
     } catch (error) {
       this.recallLater(request.claimId);
       throw error;
@@ -186,9 +197,12 @@ export class Poller {
 
   async #recallLost(): Promise<void> {
     const now = this.#env.monotonic();
+    const { continuity } = this.#options;
+    const { era } = continuity;
     this.#lost = this.#lost.filter((lost) => lost.until > now);
     for (const { request } of this.#lost) {
       const answer = await this.#options.store.recall(request);
+      if (continuity.era !== era) return;
       const held = new Map([...this.#options.turns.live].map((run) => [run.runId, run.lease.epoch]));
       const news = answer.runs.filter((run) => held.get(run.lease.runId) !== run.lease.epoch);
       await this.#options.turns.begin(news, answer.at);

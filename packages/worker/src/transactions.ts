@@ -28,13 +28,13 @@ interface Extension {
 export function transactionsOf(
   { env, outage, leaseMs, connection, transactor }: TransactionsOptions,
 ): Transactions {
-  const { store } = connection;
+  const { store, continuity } = connection;
   const extensions = new Lane<Extension, TurnAnswer>({
-    env, outage, what: 'leases', isBusy: ({ kind }) => kind === 'busy',
+    env, outage, continuity, what: 'leases', isBusy: ({ kind }) => kind === 'busy',
     ask: (items) => store.commit(items.map(renewal)),
   });
   const records = new Lane<Lease, History>({
-    env, outage, what: 'records', ask: (leases) => store.readHistories(leases),
+    env, outage, continuity, what: 'records', ask: (leases) => store.readHistories(leases),
   });
   return new TransactionalSteps({
     env, leaseMs, transactor: transactor ?? connection.transactor, sql: connection.stepTransactions,

@@ -4,15 +4,18 @@
 //       wrote.
 //   U2. Eviction is always safe: what is forgotten is replayed.
 //   U3. A claim of a run that is still driven here means that its old lease is gone.
+//   U4. After a restore no memory is gone on with, and no lease of before is written under, but to give it
+//       back.
 import {
-  decodeError, LiveRun, nothing, Pump, publish, type ChildAnswer, type ClaimedRun, type DrivenRun, type Env,
+  decodeError, LiveRun, nothing, Pump, publish, type ChildAnswer, type ClaimedRun, type Continuity,
+  type DrivenRun, type Env,
   type Harness, type HeldRuns, type Hints, type History, type Instant, type Lease, type NewChild,
   type NewMessage, type NewSubscription, type RunRecord, type SendAnswer, type Store, type SubscribeAnswer,
   type Transactions, type TurnEnded, type TurnHost, type TurnWrite, type WorkflowDefinition,
 } from '@perdure/core/engine';
 import type { Logger } from '@perdure/core';
 import { Committer } from './committer.js';
-import { restingRuns } from './defaults.js';
+import { recentLeases, restingRuns } from './defaults.js';
 import { Mailroom } from './mailroom.js';
 import type { Outage } from './outage.js';
 import { Quarantine } from './quarantine.js';
@@ -25,9 +28,12 @@ export interface TurnsOptions {
   readonly store: Store;
   readonly hints: Hints;
   readonly outage: Outage;
+  readonly continuity: Continuity;
   /** The definition that runs a claimed run. */
   definitionFor(run: ClaimedRun): WorkflowDefinition | undefined;
   readonly harness: Harness | null;
+  /** Leases are held that nothing is known under any more: they are to be given back. */
+  giveBack(leases: readonly Lease[]): void;
   /** Leases were taken; said before any code of their runs can block the loop. */
   held(leases: readonly Lease[]): void;
   /** A slot is free. */
@@ -59,8 +65,12 @@ export class Turns implements TurnHost<LiveRun>, HeldRuns {
   readonly #mailroom: Mailroom;
   readonly #live = new Map<string, LiveRun>();
   readonly #resting = new Map<string, LiveRun>();
+  /** A ring: what came of these leases may be taken back by a restore. */
+  #recent: Lease[] = [];
+  #recentAt = 0;
   #settled: RunRecord[] = [];
   #stopping = false;
+  #forgetting = false;
   #blocked = { ms: 0, at: -Infinity };
 
   constructor(options: TurnsOptions) {
@@ -76,6 +86,7 @@ export class Turns implements TurnHost<LiveRun>, HeldRuns {
     this.quarantine = new Quarantine(options.env, () => options.quarantineFreed(), harness?.probationMs);
     this.#committer = new Committer(options.store, options.env, {
       outage: options.outage,
+      continuity: options.continuity,
       afterWrite: (run) => this.quarantine.review(run, false),
       published: (runIds) => options.hints.published(runIds),
     });
@@ -174,16 +185,22 @@ export class Turns implements TurnHost<LiveRun>, HeldRuns {
   // Read by a later statement than the claim: in the claim's own snapshot a step that was just committed is
   // missing.
   async #read(claims: readonly ClaimedRun[], at: Instant): Promise<void> {
-    for (;;) {
+    const { store, outage, continuity } = this.#options;
+    const { era } = continuity;
+    const leases = claims.map((claim) => claim.lease);
+    while (continuity.era === era) {
       try {
-        const histories = await this.#options.store.readHistories(claims.map((claim) => claim.lease));
-        this.#options.outage.over('read');
+        const histories = await store.readHistories(leases);
+        if (continuity.era !== era) break;
+        outage.over('read');
         for (const [index, claim] of claims.entries()) this.#open(claim, histories[index] ?? noHistory, at);
         return;
       } catch (error) {
-        await this.#options.outage.pause('read', error);
+        await outage.pause('read', error);
       }
     }
+    outage.over('read');
+    this.#options.giveBack(leases);
   }
 
   /** Renews every lease that was last renewed longer ago than `renewMs`. */
@@ -214,6 +231,7 @@ export class Turns implements TurnHost<LiveRun>, HeldRuns {
       return;
     }
     if (this.#live.get(runId) === run) this.#live.delete(runId);
+    this.#recent[this.#recentAt++ % recentLeases] = run.lease;
     if (how === 'settled' || how === 'parked') this.#tellSettled(run, write);
     else if (how === 'rested') this.#keep(run, write);
     else if (how === 'lost') this.#tellLost(run);
@@ -265,6 +283,7 @@ export class Turns implements TurnHost<LiveRun>, HeldRuns {
   }
 
   #tellLost(run: LiveRun): void {
+    if (this.#forgetting) return;
     const { runId, definition: { name: workflow } } = run;
     const blocked = this.env.monotonic() - this.#blocked.at < this.leaseMs;
     const blockedBy = blocked ? run.openSteps : [];
@@ -286,6 +305,23 @@ export class Turns implements TurnHost<LiveRun>, HeldRuns {
     for (const run of runs) run.lose();
     this.#resting.clear();
     return runs.map((run) => run.runId);
+  }
+
+  /**
+   * Forgets every run, driven or resting, and gives the leases back, also those that it had until lately.
+   * Returns how many were driven.
+   */
+  forget(): number {
+    const driven = [...this.#live.values()].map((run) => run.lease);
+    const recent = this.#recent;
+    this.#recent = [];
+    this.#forgetting = true;
+    this.vanish();
+    this.#forgetting = false;
+    // Those whose record was being read have no turn that could have ended.
+    this.#live.clear();
+    this.#options.giveBack([...driven, ...recent]);
+    return driven.length;
   }
 
   /** No further step begins; every run is given back as soon as nothing of it runs. */

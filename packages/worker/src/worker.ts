@@ -13,6 +13,7 @@ import { Carrier } from './carrier.js';
 import { Outage } from './outage.js';
 import { Poller } from './poller.js';
 import { Registry } from './registry.js';
+import { givingBack, tellRestored } from './restored.js';
 import { serve, type Serving } from './served.js';
 import { transactionsOf } from './transactions.js';
 import { Turns } from './turns.js';
@@ -116,6 +117,7 @@ class DatabaseWorker implements Worker, Adopter {
   readonly #leaseMs: number;
   readonly #renewMs: number;
   readonly #outage: Outage;
+  readonly #log: Logger;
   readonly #turns: Turns;
   readonly #poller: Poller;
   readonly #carrier: Carrier;
@@ -123,6 +125,8 @@ class DatabaseWorker implements Worker, Adopter {
   readonly #undo: Array<() => void> = [];
   #keeper: LeaseKeeper | null = null;
   readonly #left = new AbortController();
+  /** Restores are heard of until the last lease is given back. */
+  #unwatch: () => void = () => undefined;
   #beatAt = 0;
   #stopped: Promise<void> | null = null;
   #idle: (() => void) | null = null;
@@ -136,12 +140,18 @@ class DatabaseWorker implements Worker, Adopter {
     this.#leaseMs = leaseMs;
     this.#renewMs = this.#leaseMs * renewalShare;
     const log = guardedLogger(options.logger ?? consoleLogger);
+    this.#log = log;
     this.#outage = new Outage(this.#env, log);
-    const { store, hints } = connection;
-    const shared = { env: this.#env, store, hints, outage: this.#outage, leaseMs: this.#leaseMs };
+    const { store, hints, continuity } = connection;
+    const shared = {
+      env: this.#env, store, hints, continuity, outage: this.#outage, leaseMs: this.#leaseMs,
+    };
     this.#turns = new Turns({
       ...shared, log, definitionFor: this.#serving.definitionFor, harness: options.harness ?? null,
       held: (leases) => this.#keeper?.hold(leases),
+      giveBack: givingBack({
+        env: this.#env, outage: this.#outage, connection, due: () => this.#poller.poke(),
+      }),
       freed: () => this.#freed(),
       quarantineFreed: () => this.#poller.quarantineFreed(),
       dueIn: (ms) => this.#poller.dueIn(ms),
@@ -169,6 +179,7 @@ class DatabaseWorker implements Worker, Adopter {
     this.#keeper = connection.keepLeases({ leaseMs: this.#leaseMs, renewMs: this.#renewMs, loopLimitMs });
     this.#undo.push(connection.hints.onDue(() => this.#poller.poke()), connection.hints.listen());
     this.#undo.push(connection.hints.onMail(() => this.#carrier.poke()));
+    this.#unwatch = connection.continuity.onBreak((why) => tellRestored(this.#log, why, this.#turns.forget()));
     this.#carrier.start();
     this.#registry.start();
     connection.adopters.add(this);
@@ -239,6 +250,7 @@ class DatabaseWorker implements Worker, Adopter {
     await this.#patiently(this.#drained(), Math.max(patienceMs, handBackMs));
     this.#outage.leave();
     this.#left.abort();
+    this.#unwatch();
     await Promise.all([this.#keeper?.close(), forgotten]);
   }
 

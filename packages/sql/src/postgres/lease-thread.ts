@@ -5,10 +5,13 @@
 //   T1. It renews only by epoch: a run that has moved on is not touched.
 //   T2. A main loop that is silent for longer than the limit loses its runs: they are handed back, due at
 //       once and without a strike, because a blocked loop is no dead process.
+//   T3. After a restore it renews nothing that was held before.
 import { partOf, systemEnv } from '@perdure/core/engine';
 import type pg from 'pg';
 import { parentPort, workerData } from 'node:worker_threads';
+import { Lineage } from './lineage.js';
 import { Session } from './session.js';
+import { plannerSettings } from './session-settings.js';
 import { micros } from './sql-time.js';
 
 /** What the thread is started with. */
@@ -51,7 +54,8 @@ function handBackText(s: string): string {
 
 class LeaseThread {
   readonly #data: LeaseThreadData;
-  readonly #session: Session;
+  readonly #lineage = new Lineage();
+  #session: Session;
   #held = new Map<string, number>();
   #heard = systemEnv.monotonic();
   #renewed = 0;
@@ -59,7 +63,18 @@ class LeaseThread {
 
   constructor(data: LeaseThreadData) {
     this.#data = data;
-    this.#session = new Session({ config: data.config, names: data.names, deadlineMs: data.leaseMs });
+    this.#session = this.#open();
+    this.#lineage.onBreak(() => {
+      this.#held = new Map();
+      void this.#session.close();
+      this.#session = this.#open();
+    });
+  }
+
+  #open(): Session {
+    const { config, names, leaseMs } = this.#data;
+    return new Session({ config, names, deadlineMs: leaseMs, settings: plannerSettings,
+      gate: this.#lineage.gate(), looksFirst: !names });
   }
 
   hear(message: LeaseThreadMessage): void {

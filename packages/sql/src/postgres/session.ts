@@ -6,9 +6,12 @@
 //   S3. One query at a time; who shares sessions does so through a SessionPool.
 //   S4. A connection that the driver and the server see differently is given up: when the driver has thrown
 //       in the midst of a query, or a statement is not prepared that it takes for prepared.
+//   S5. Behind a gate nothing is sent to a server, and nothing that one answered is believed, before it is
+//       known to have the past that this session was made for (lineage.ts).
 import type { Env } from '@perdure/core/engine';
 import { systemEnv } from '@perdure/core/engine';
 import pg from 'pg';
+import type { Gate } from './lineage.js';
 import { sqlStateOf, unavailable } from './sql-error.js';
 import type { Statement } from './statement.js';
 
@@ -39,6 +42,13 @@ export interface SessionOptions {
   readonly names: boolean;
   /** Settings made once a session, as `set` commands; left out behind transaction poolers. */
   readonly settings?: string | undefined;
+  /** Who says whether a server is the one that is meant; left out where nothing is remembered. */
+  readonly gate?: Gate | undefined;
+  /**
+   * Whether each statement rides in a transaction that begins with a look at the server: behind a pooler,
+   * where a connection outlives the server behind it.
+   */
+  readonly looksFirst?: boolean | undefined;
 }
 
 // 64-bit integers of the engine are microseconds and epochs: exact as numbers until the year 2255.
@@ -57,6 +67,8 @@ export class Session implements Runner {
   /** The client that is, or will be, in `#client`. */
   #current: pg.Client | null = null;
   #closed = false;
+  /** The server of the present client followed another one when it was looked at. */
+  #follows = false;
   /** Called with every notification; set it before listening. */
   onNotification: ((channel: string, payload: string) => void) | null = null;
   /** Called when the connection broke; the next query connects anew. */
@@ -80,17 +92,60 @@ export class Session implements Runner {
     await this.#query({ text, rowMode: 'array' });
   }
 
-  async #query(query: pg.QueryArrayConfig): Promise<readonly Row[]> {
+  /** Looks at the server once more. */
+  async look(): Promise<void> {
+    await this.#on((client) => this.#admit(client));
+  }
+
+  #query(query: pg.QueryArrayConfig): Promise<readonly Row[]> {
+    return this.#on((client) => this.#send(client, query));
+  }
+
+  async #send(client: pg.Client, query: pg.QueryArrayConfig): Promise<readonly Row[]> {
+    if (this.#options.looksFirst === true) return this.#sendLooking(client, query);
+    if (this.#follows) await this.#admit(client);
+    return (await client.query<unknown[]>(query)).rows;
+  }
+
+  async #sendLooking(client: pg.Client, query: pg.QueryArrayConfig): Promise<readonly Row[]> {
+    await client.query('begin');
+    try {
+      await this.#admit(client);
+      const { rows } = await client.query<unknown[]>(query);
+      await client.query('commit');
+      return rows;
+    } catch (error) {
+      // What has no state is given up with its connection (S4).
+      if (sqlStateOf(error) !== null) await client.query('rollback');
+      throw error;
+    }
+  }
+
+  async #admit(client: pg.Client): Promise<void> {
+    const { gate } = this.#options;
+    if (gate === undefined) return;
+    const ask = async (text: string): Promise<readonly Row[]> => (
+      (await client.query<unknown[]>({ text, rowMode: 'array' })).rows);
+    this.#follows = await gate.admit(ask) === 'follows';
+  }
+
+  async #on<Answer>(deed: (client: pg.Client) => Promise<Answer>): Promise<Answer> {
+    const { gate, deadlineMs } = this.#options;
+    gate?.demand();
     const client = await this.#connected();
     // A connection holds the process only while somebody waits for its answer.
     holding(client).ref();
-    const timer = this.#env.after(this.#options.deadlineMs, () => destroy(client));
+    const timer = this.#env.after(deadlineMs, () => destroy(client));
     try {
-      const result = await client.query<unknown[]>(query);
-      return result.rows;
+      gate?.demand();
+      const answer = await deed(client);
+      gate?.demand();
+      return answer;
     } catch (error) {
       if (isSpoilt(error)) this.#giveUp(client);
-      throw unavailable(error, this.#options.deadlineMs);
+      // Whatever it said, and whoever cut it off: it was of a past that does not count any more.
+      gate?.demand();
+      throw unavailable(error, deadlineMs);
     } finally {
       timer.cancel();
       holding(client).unref();
@@ -116,6 +171,7 @@ export class Session implements Runner {
       await client.connect();
       const { names, settings } = this.#options;
       if (names && settings !== undefined) await client.query(settings);
+      await this.#admit(client);
       return client;
     } catch (error) {
       this.#client = null;

@@ -7,19 +7,24 @@
 //       statement runs, and from version 17 on whatever it does. A shorter limit of the application stays.
 //   F3. The record is written in the transaction that holds the fence, or not at all.
 //   F4. The row is found by its key: under SERIALIZABLE nothing but its page is remembered as read.
+//   F5. The fence tells which server it is on. One that the engine's own sessions do not know is looked at by
+//       them first: after a restore the lease may be there, but not what its owner remembers.
 import { WorkflowError } from '@perdure/core';
 import type {
   StepTransaction, StepTransactions, TransactionHandle, TransactionVerdict,
 } from '@perdure/core';
 import type { Entry, Instant, Lease } from '@perdure/core/engine';
 import { stateBehind } from '../libraries/prisma-errors.js';
+import type { Lineage } from './lineage.js';
+import { serverStart } from './server-look.js';
 import { sqlStateOf } from './sql-error.js';
 import { micros } from './sql-time.js';
 
 /** $1 id, $2 part, $3 epoch, $4 longest time in ms. */
-function fenceText(s: string): string {
+function fenceText(s: string, server: string): string {
   const limit = (setting: string): string => `set_config('${setting}', least($4::float8,
-         nullif(extract(epoch from current_setting('${setting}')::interval) * 1000, 0))::bigint::text, true)`;
+         nullif(extract(epoch from current_setting('${setting}')::interval)::float8 * 1000::float8,
+                0::float8))::bigint::text, true)`;
   return `
 with x as materialized (
   select epoch from ${s}.ready where id = $1::text and part = $2::smallint for share skip locked)
@@ -27,7 +32,7 @@ select case when (select epoch from x) = $3::bigint then 'held'
             when exists (select from x) then 'lost'
             when exists (select from ${s}.ready where id = $1::text and part = $2::smallint) then 'busy'
             else 'lost' end as fence,
-       pg_current_xact_id()::text as xid,
+       pg_current_xact_id()::text as xid, ${server} as server,
        ${limit('idle_in_transaction_session_timeout')} as idle,
        ${limit('statement_timeout')} as statement,
        case when current_setting('server_version_num')::integer >= 170000 then
@@ -52,31 +57,64 @@ j as (
 select ${micros('ended_at')} as at from j`;
 }
 
-/** Makes the engine's side of transactional steps. `schema` is the quoted name. */
-export function stepTransactions(schema: string): StepTransactions {
-  const texts = { fence: fenceText(schema), record: recordText(schema) };
-  return { on: (handle, lease) => new FencedTransaction(handle, lease, texts), judge };
+interface Texts {
+  readonly fence: string;
+  /** Where nobody may ask which server it is. */
+  readonly plainFence: string;
+  readonly record: string;
+}
+
+/**
+ * Makes the engine's side of transactional steps. `schema` is the quoted name. Without a `lineage` no server
+ * is asked which it is.
+ */
+export function stepTransactions(schema: string, lineage: Lineage | null = null): StepTransactions {
+  const texts = {
+    fence: fenceText(schema, serverStart), plainFence: fenceText(schema, 'null'), record: recordText(schema),
+  };
+  return { on: (handle, lease) => new FencedTransaction({ handle, texts, lineage }, lease), judge };
+}
+
+interface FencedParts {
+  readonly handle: TransactionHandle;
+  readonly texts: Texts;
+  readonly lineage: Lineage | null;
 }
 
 class FencedTransaction implements StepTransaction {
   readonly #handle: TransactionHandle;
   readonly #lease: Lease;
-  readonly #texts: { readonly fence: string; readonly record: string };
+  readonly #texts: Texts;
+  readonly #lineage: Lineage | null;
+  readonly #era: number;
   #xid = '';
 
-  constructor(handle: TransactionHandle, lease: Lease, texts: { fence: string; record: string }) {
+  constructor({ handle, texts, lineage }: FencedParts, lease: Lease) {
     this.#handle = handle;
     this.#lease = lease;
     this.#texts = texts;
+    this.#lineage = lineage;
+    this.#era = lineage?.era ?? 0;
   }
 
   async fence(limitMs: number): Promise<'held' | 'busy' | 'lost'> {
     const { runId, part, epoch } = this.#lease;
-    const [row] = await this.#handle.query(this.#texts.fence, [runId, part, epoch, Math.ceil(limitMs)]);
+    const { fence: asking, plainFence } = this.#texts;
+    const known = this.#lineage?.server ?? null;
+    const text = known === null ? plainFence : asking;
+    const [row] = await this.#handle.query(text, [runId, part, epoch, Math.ceil(limitMs)]);
     const fence = row?.['fence'];
     if (fence !== 'held' && fence !== 'busy' && fence !== 'lost') throw noRows();
     this.#xid = String(row?.['xid']);
-    return fence;
+    return await this.#isKnown(row?.['server']) ? fence : 'busy';
+  }
+
+  async #isKnown(server: unknown): Promise<boolean> {
+    const lineage = this.#lineage;
+    if (lineage === null || typeof server !== 'string') return true;
+    if (server !== lineage.server) await lineage.look();
+    // The end of an era is the end of the worker's runs, and of this transaction with them.
+    return server === lineage.server && this.#era === lineage.era;
   }
 
   async record(entry: Entry): Promise<Instant | null> {
