@@ -123,13 +123,19 @@ export class Inbox {
       this.#begin(messages.find(({ kind }) => kind === 'cancel'));
       return;
     }
+    if (this.#again && this.#mayHold && this.mailbox.waits) {
+      // A wait was opened since this look was asked for. What is for it may have been sent before what was
+      // found: in the order of their times nothing of it can be served yet (L8).
+      this.#again = false;
+      this.look();
+      return;
+    }
+    this.#again = false;
     this.#serving = true;
     for (const message of [...messages].sort((one, other) => one.sentAt - other.sentAt)) this.#serve(message);
     this.#host.readThrough();
     this.#serving = false;
-    const again = this.#again && this.#mayHold && this.mailbox.waits;
-    this.#again = false;
-    if (this.news || again) this.look();
+    if (this.news) this.look();
     this.#host.changed();
   }
 
