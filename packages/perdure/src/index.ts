@@ -24,8 +24,8 @@ export {
   connect, drizzleTransactor, grantsSql, knexTransactor, kyselyTransactor, migrationSql, pgTransactor,
   postgresJsTransactor, prismaTransactor, startEmbedded, typeOrmTransactor, type ConnectOptions,
   type ConnectTarget, type DrizzleDatabase, type EmbeddedOptions, type EmbeddedServer, type EmbeddedTarget,
-  type GrantOptions, type KnexInstance, type KyselyDatabase, type KyselyTransactionBuilder, type KyselyTrx, type PgClientPool,
-  type PgPoolClient, type PostgresJsRoot, type PrismaInstance,
+  type GrantOptions, type KnexInstance, type KyselyDatabase, type KyselyTransactionBuilder,
+  type KyselyTrx, type PgClientPool, type PgPoolClient, type PostgresJsRoot, type PrismaInstance,
   type TypeOrmDataSource, type TypeOrmRunner,
 } from '@perdure/sql';
 // What values may be, and what is done to them.

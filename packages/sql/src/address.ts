@@ -9,9 +9,10 @@ export function checkAddress(address: string): void {
     void new pg.Client({ connectionString: address });
   } catch (error) {
     const { code } = error as { code?: unknown };
-    const why = code === 'ENOENT' || code === 'EACCES' ? 'a file that it names cannot be read' : 'it is no URL';
-    throw new WorkflowError('NO_DATABASE', `The address of the database cannot be used: ${why}. Give one such ` +
-      "as 'postgres://user:secret@localhost/app'; what is no letter or digit in the password is written as " +
-      '%, with two digits.');
+    const isFile = code === 'ENOENT' || code === 'EACCES';
+    const why = isFile ? 'a file that it names cannot be read' : 'it is no URL';
+    throw new WorkflowError('NO_DATABASE', `The address of the database cannot be used: ${why}. Give one ` +
+      "such as 'postgres://user:secret@localhost/app'; in the password, write what is no letter and no " +
+      'digit as % with two digits.');
   }
 }

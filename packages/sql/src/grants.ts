@@ -148,6 +148,6 @@ function quoteRole(name: string): string {
   } catch {
     // What cannot be the name of a schema cannot be that of a role.
   }
-  throw new WorkflowError('INVALID_ROLE', `'${String(name).slice(0, 100)}' cannot be the name of a role: give ` +
-    '1 to 63 bytes of whole characters without NUL, and neither public nor none.');
+  throw new WorkflowError('INVALID_ROLE', `'${String(name).slice(0, 100)}' cannot be the name of a role: ` +
+    'give 1 to 63 bytes of whole characters without NUL, and neither public nor none.');
 }

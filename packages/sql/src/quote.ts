@@ -9,7 +9,7 @@ import { hash32, hasHalfPair } from '@perdure/core/engine';
 /** Bytes of a name in PostgreSQL, as it is built everywhere. */
 const longestIdentifier = 63;
 
-/** Quotes the name of a schema, a channel or a role. Throws INVALID_SCHEMA for what PostgreSQL would cut or refuse. */
+/** Quotes the name of a schema, a channel, a role. Throws INVALID_SCHEMA for what would be cut or refused. */
 export function quoteIdentifier(name: string): string {
   if (isIdentifier(name)) return `"${name.replaceAll('"', '""')}"`;
   throw new WorkflowError('INVALID_SCHEMA', `${shown(name)} cannot be the name of a schema: give 1 to ` +

@@ -37,7 +37,8 @@ test('no two columns of a statement have one name', async () => {
   expect(statements.length).toBeGreaterThan(50);
   // Told before a statement is executed, which many of these then are not, for nulls.
   let names: readonly string[] = [];
-  (client as unknown as { connection: EventEmitter }).connection.on('rowDescription', (message: Described) => {
+  const { connection } = client as unknown as { connection: EventEmitter };
+  connection.on('rowDescription', (message: Described) => {
     names = message.fields.map(({ name }) => name);
   });
   const twice: string[] = [];

@@ -1,5 +1,5 @@
-// Every text that somebody outside may choose, as an attacker would choose it: it is stored as it is, or it is
-// refused by an error of the engine. No value is ever part of a statement, so the server sees no syntax error.
+// Every text that somebody outside may choose, as an attacker would choose it: it is stored as it is, or it
+// is refused by an error of the engine. No value is part of a statement, so the server sees no syntax error.
 import { createClient, type RunFilter } from '@perdure/client';
 import { WorkflowError, workflow, type Workflow } from '@perdure/core';
 import { checkName, headersOf } from '@perdure/core/engine';
@@ -21,12 +21,17 @@ afterAll(async () => {
 });
 
 const texts: readonly string[] = [
-  `'`, `''`, `"`, `it's "so"`, `'; drop table perdure.runs; --`, '";drop schema perdure cascade;--', '/* */ --',
+  `'`, `''`, `"`, `it's "so"`, `'; drop table perdure.runs; --`, '";drop schema perdure cascade;--',
+  '/* */ --',
   '$1', '$1::text', '$$', '$perdure$', '%s %I %L', '?', '??', ':name', '@schema@', '\\', '\\\\', "\\'", `\\"`,
-  '\\u0000', '{}', '{a,b}', '{"a":1}', '","', 'a,b', 'NULL', 'null', 'undefined', '__proto__', 'constructor',
-  'toString', ' ', '\n', '\t\r\n', '\u0001', '\u007f', '\u2028', '\uFEFF', '\uFFFD', 'שלום', '\u202Eabc\u202C',
-  '訂單', '😀', '👩‍👩‍👧', 'é', 'e\u0301', 'İ', 'a\0b', '\0', '\uD800', '\uDC00x', 'x'.repeat(191), '😀'.repeat(95), '訂'.repeat(191),
-  'x'.repeat(192), `'`.repeat(10_000), 'x'.repeat(10_000), '\\'.repeat(191), '"'.repeat(191),
+  '\\u0000', '{}', '{a,b}', '{"a":1}', '","', 'a,b', 'NULL', 'null', 'undefined', '__proto__',
+  'constructor',
+  'toString', ' ', '\n', '\t\r\n', '\u0001', '\u007f', '\u2028', '\uFEFF', '\uFFFD', 'שלום',
+  '\u202Eabc\u202C',
+  '訂單', '😀', '👩‍👩‍👧', 'é', 'e\u0301', 'İ', 'a\0b', '\0', '\uD800', '\uDC00x',
+  'x'.repeat(191), '😀'.repeat(95), '訂'.repeat(191),
+  'x'.repeat(192), `'`.repeat(10_000), 'x'.repeat(10_000), '\\'.repeat(191),
+  '"'.repeat(191),
 ];
 
 type Verdict = 'fine' | string;

@@ -1,5 +1,5 @@
-// Who may do what: the roles of `grantsSql` against statements, and the whole engine run by them. The owner is
-// no superuser and may not create schemas; defaults of his would give everything to everybody.
+// Who may do what: the roles of `grantsSql` against statements, and the whole engine run by them. The owner
+// is no superuser and may not create schemas; defaults of his would give everything to everybody.
 import { createClient } from '@perdure/client';
 import { connect, grantsSql, migrationSql } from '@perdure/sql';
 import pg from 'pg';
@@ -83,8 +83,8 @@ const matrix: readonly Line[] = [
   [`delete from ${s}.journal`, engine],
   [`update ${s}.journal set value = null`, ['owner']],
   [`update ${s}.journal set place = place`, ['owner']],
-  [`insert into ${s}.journal (part, run_id, generation, place, position, kind, name, codec, attempt, started_at,
-    ended_at) values (0, 'seen', 1, '9', 9, 'step', 's', 'json', 1, now(), now())`, engine],
+  [`insert into ${s}.journal (part, run_id, generation, place, position, kind, name, codec, attempt,
+    started_at, ended_at) values (0, 'seen', 1, '9', 9, 'step', 's', 'json', 1, now(), now())`, engine],
   [`update ${s}.runs set output = '2'`, engine],
   [`update ${s}.runs set input = '2'`, engine],
   [`update ${s}.ready set due_at = now()`, engine],
@@ -93,8 +93,8 @@ const matrix: readonly Line[] = [
   [`insert into ${s}.meta values ('a', 'b')`, ['owner']],
   [`insert into ${s}.runs (part, id, workflow, queue, codec, created_at) values (0, 'n', 'w', 'q', 'json',
     now())`, sends],
-  [`insert into ${s}.runs (part, id, workflow, queue, codec, created_at, status, output, settled_at) values (0,
-    'n', 'w', 'q', 'json', now(), 'completed', '1', now())`, engine],
+  [`insert into ${s}.runs (part, id, workflow, queue, codec, created_at, status, output, settled_at)
+    values (0, 'n', 'w', 'q', 'json', now(), 'completed', '1', now())`, engine],
   [`update ${s}.attributes set text_value = 'x'`, sends],
   [`update ${s}.attributes set run_id = 'x'`, engine],
   [`select ${s}.start('w')`, sends], [`select ${s}.signal('seen', 's')`, sends],
@@ -158,7 +158,7 @@ describe('nothing is for everybody', () => {
     expect((await root.query(given, ['printed'])).rows).toEqual([]);
   });
 
-  test('functions that write run as their owner and with their own search_path, and no others do', async () => {
+  test('functions that write run as their owner, with a search_path of their own', async () => {
     const { rows } = await root.query<{ name: string; definer: boolean; config: string[] }>(`
       select proname::text as name, prosecdef as definer, proconfig as config
         from pg_proc where pronamespace = $1::text::regnamespace order by 1`, [s]);
@@ -205,6 +205,7 @@ describe('what is printed', () => {
 
   test('quotes what it is given', () => {
     expect(grantsSql({ viewer: 'a"; drop schema perdure; --' })).toContain('"a""; drop schema perdure; --"');
-    expect(() => grantsSql({ schema: '' })).toThrow(expect.objectContaining({ code: 'INVALID_SCHEMA' }) as Error);
+    expect(() => grantsSql({ schema: '' }))
+      .toThrow(expect.objectContaining({ code: 'INVALID_SCHEMA' }) as Error);
   });
 });

@@ -8,11 +8,12 @@ import { noBannedGlobals } from './tidy/globals.js';
 import { documentedErrors, numberedNotes } from './tidy/promises.js';
 import { fileSizes, functionSizes, parameterCounts } from './tidy/sizes.js';
 import { parse, readHouse, type Rule } from './tidy/source.js';
+import { boundValues } from './tidy/sql-texts.js';
 import { fileNames, noBannedWords } from './tidy/words.js';
 
 const rules: Record<string, Rule> = {
   importArrows, noCycles, noAny, noBang, documentedDoors, noBannedGlobals, documentedErrors, numberedNotes,
-  fileSizes, functionSizes, parameterCounts, fileNames, noBannedWords,
+  fileSizes, functionSizes, parameterCounts, fileNames, noBannedWords, boundValues,
 };
 
 describe('the repository', () => {
@@ -168,4 +169,20 @@ test('documentedErrors', () => {
   expect(found(documentedErrors, text, '| `RUN_LOST` |')).toBe(1);
   expect(found(documentedErrors, text, '| `RUN_LOST` | `GONE` |')).toBe(0);
   expect(found(documentedErrors, text)).toBe(0);
+});
+
+test('boundValues sees a value that becomes text of a statement', () => {
+  const inSql = (text: string): number => found(boundValues, { 'packages/sql/src/postgres/a.ts': text });
+  expect(inSql('const a = `select 1 from ${s}.runs where id = ${run.id}`;')).toBe(1);
+  expect(inSql("const a = `\n update ${s}.runs set a = '${values[0]}'`;")).toBe(1);
+  expect(inSql('const a = `select ${yes ? run.id : s}`;')).toBe(1);
+  expect(inSql("const a = `select 1 from ${s}.runs ${micros('x')} where id = $1`;")).toBe(0);
+  expect(inSql('const a = `Select another id than ${id}`.length;')).toBe(0);
+  expect(inSql('session.rows(`delete from ${s}.runs`);')).toBe(1);
+  expect(inSql('session.script(`listen ${quoteIdentifier(name)}`);')).toBe(0);
+  expect(inSql('client.query({ text: `vacuum ${table}` });')).toBe(1);
+  expect(inSql('client.query(text, [`${a}-${b}`.length]);')).toBe(2);
+  expect(found(boundValues, 'const a = `insert into t values (${x})`;')).toBe(1);
+  expect(found(boundValues, 'const a = `insert into t values (1)`;')).toBe(0);
+  expect(found(boundValues, { 'packages/sql/test/a.test.ts': 'c.query(`select ${x.y}`)' })).toBe(0);
 });

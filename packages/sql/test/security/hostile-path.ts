@@ -28,8 +28,11 @@ export function searchPath(place: Place): string {
 /** What a call of a hostile function says. */
 export const caught = /hostile function was called/;
 
-/** Makes both schemas. Gives how many functions and operators each has. */
-export async function plantHostility(url: string): Promise<{ readonly first: number; readonly behind: number }> {
+/** How many functions stand at each place. */
+export type Planted = Readonly<Record<Place, number>>;
+
+/** Makes both schemas. */
+export async function plantHostility(url: string): Promise<Planted> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
@@ -42,7 +45,7 @@ export async function plantHostility(url: string): Promise<{ readonly first: num
     await client.query(operators);
     await client.query(nearOperators);
     await client.query(tablesAndTypes);
-    const { rows: [made] } = await client.query<{ first: number; behind: number }>(`
+    const { rows: [made] } = await client.query<Planted>(`
       select count(*) filter (where n.nspname = 'hostile_first')::integer as first,
              count(*) filter (where n.nspname = 'hostile_behind')::integer as behind
         from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname like 'hostile%'`);
@@ -88,6 +91,7 @@ const nearSignatures = `do $do$
 declare
   f record;
   near text;
+  signature text;
   ${refuses}
 begin
   for f in select distinct p.proname, n from pg_proc p, generate_series(1, 4) n
@@ -99,10 +103,9 @@ begin
       interval,boolean,uuid,jsonb,text[],smallint[],integer[],bigint[],float8[],uuid[]}'::text[]
     loop
       begin
-        if to_regprocedure(format('pg_catalog.%I(%s)', f.proname, rtrim(repeat(near || ',', f.n), ','))) is null
-        then
-          execute format('create function hostile_behind.%I(%s) returns text', f.proname,
-                         rtrim(repeat(near || ',', f.n), ',')) || refuses;
+        signature := format('%I(%s)', f.proname, rtrim(repeat(near || ',', f.n), ','));
+        if to_regprocedure('pg_catalog.' || signature) is null then
+          execute 'create function hostile_behind.' || signature || ' returns text' || refuses;
         end if;
       exception when others then
         null;
@@ -119,12 +122,13 @@ begin
   for o in select oprname, oprleft::regtype::text as l, oprright::regtype::text as r,
                   oprresult::regtype::text as gives
              from pg_operator where oprnamespace = 'pg_catalog'::regnamespace and oprleft <> 0
-              and oprname in ('=', '<>', '<', '<=', '>', '>=', '+', '-', '*', '/', '%', '||', '&&', '->', '->>')
+              and oprname = any('{=,<>,<,<=,>,>=,+,-,*,/,%,||,&&,->,->>}'::name[])
               and oprleft::regtype::text = any('{text,integer,bigint,smallint,double precision,interval,
                 timestamp with time zone,uuid,boolean,anyarray,anycompatiblearray,jsonb,numeric}'::text[])
   loop
     begin
-      execute format('create function hostile_first.operate(%s, %s) returns %s', o.l, o.r, o.gives) || refuses;
+      execute format('create function hostile_first.operate(%s, %s) returns %s', o.l, o.r, o.gives)
+        || refuses;
     exception when duplicate_function then
       null;
     end;

@@ -81,11 +81,12 @@ export async function tour(travellers: Travellers): Promise<void> {
   const client = createClient({ connection: travellers.client });
   const operator = createClient({ connection: travellers.operator });
   const worker = await createWorker({
-    connection: travellers.worker, transactor: pgTransactor(travellers.stepPool ?? travellers.pool), logger: log, workflows: [...Object.values(flows), child],
+    connection: travellers.worker, logger: log, workflows: [...Object.values(flows), child],
+    transactor: pgTransactor(travellers.stepPool ?? travellers.pool),
   }).start();
   try {
     await travelled(client, { ...travellers, secret, said }, flows);
-    await operated(operator, { ...travellers, secret, said }, flows, trouble);
+    await operated(operator, { ...travellers, secret, said }, { ...flows, trouble });
     for await (const finding of client.check()) expect(finding).toBeUndefined();
   } finally {
     await worker.stop({ timeout: 0 });
@@ -137,8 +138,8 @@ async function travelled(
 }
 
 async function operated(
-  operator: Client, { secret, said }: Told, { breaker, lost, sleeper }: ReturnType<typeof workflows>,
-  trouble: { on: boolean },
+  operator: Client, { secret, said }: Told,
+  { breaker, lost, sleeper, trouble }: ReturnType<typeof workflows> & { trouble: { on: boolean } },
 ): Promise<void> {
   const broken = await operator.start(breaker, secret, { id: 'broken-1' });
   await failure(broken.result());
