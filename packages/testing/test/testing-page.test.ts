@@ -1,7 +1,12 @@
 // The samples of docs/testing.md, as they stand there; pages.test.ts compares the two.
-import { createTestEnv } from '@perdure/testing';
-import { NonRetryableError, type, workflow } from 'perdure';
+import {
+  createTestEnv, CrashPointError, replay, replayOpenRuns, simulate, type History,
+} from '@perdure/testing';
+import { connect, NonRetryableError, type, workflow } from 'perdure';
 import { describe, expect, test } from 'vitest';
+import { freshDatabase } from './database.js';
+
+const databaseUrl = freshDatabase();
 
 const payments = { charge: async (_sku: string): Promise<string> => 'paid' };
 const reminders: string[] = [];
@@ -114,4 +119,130 @@ test('what the bodies do is awaited, and no time passes', async () => {
 
   expect(env.calls(order, 'charge')).toMatchObject([{ result: 'paid' }]);
   expect(await run.status()).toBe('waiting');
+});
+
+/** Knows what it was asked for before, by its key. */
+class Bank {
+  readonly #paid = new Map<string, number>();
+
+  charge(key: string, cents: number): string {
+    this.#paid.set(key, cents);
+    return 'paid';
+  }
+
+  forget(): void {
+    this.#paid.clear();
+  }
+
+  get total(): number {
+    return [...this.#paid.values()].reduce((sum, cents) => sum + cents, 0);
+  }
+}
+
+const bank = new Bank();
+const mails: string[] = [];
+
+const bill = workflow('bill', async (ctx, cents: number) => {
+  const paid = await ctx.step('charge', (step) => bank.charge(step.idempotencyKey, cents));
+  await ctx.sleep('1 hour');
+  await ctx.step('thank', () => mails.push('thank you'));
+  return paid;
+});
+
+describe('crashes', () => {
+  test('a crash after the charge does not charge again', async () => {
+    await using env = await createTestEnv({ workflows: [order] });
+    env.crashAfter(order, 'charge');
+
+    await env.execute(order, 'sku-1');
+
+    expect(env.crashes).toBe(1);
+    expect(env.calls(order, 'charge')).toHaveLength(1);
+  });
+
+  test('a bill is paid once, wherever the worker dies', async () => {
+    await using env = await createTestEnv({ workflows: [bill] });
+
+    const { points } = await env.everyCrashPoint(async (world) => {
+      bank.forget();
+      expect(await world.execute(bill, 500)).toBe('paid');
+      expect(bank.total).toBe(500);
+    });
+
+    expect(points).toBe(10);
+  });
+
+  test('the message of one that is paid twice', async () => {
+    await using env = await createTestEnv({ workflows: [bill] });
+    let total = 0;
+    env.mockStep(bill, 'charge', () => {
+      total += 500;
+    });
+    const error = await env.everyCrashPoint(async (world) => {
+      total = 0;
+      await world.execute(bill, 500);
+      if (total !== 500) throw new Error(`expected ${total} to be 500`);
+    }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(CrashPointError);
+    expect((error as Error).message.replace('\n', '. ')).toBe(
+      'The scenario does not hold when the worker crashes right before this was written: bill: step ' +
+      "'charge', sleep 'sleep' begun, came to rest (point 2 of 10): expected 1000 to be 500. To crash at this point " +
+      'alone: everyCrashPoint(scenario, { only: 2 })');
+  });
+
+  test('a bill is paid once, whatever happens', async () => {
+    const report = await simulate(bill, {
+      input: 500,
+      seeds: 20,
+      world: () => new Bank(),
+      steps: (world) => ({
+        charge: async ({ idempotencyKey, sleep }) => {
+          await sleep('200 ms');
+          return world.charge(idempotencyKey, 500);
+        },
+        thank: () => 1,
+      }),
+      expect: ({ status, world }) => {
+        expect(status).toBe('completed');
+        expect(world.total).toBe(500);
+      },
+    });
+
+    expect(report.ends).toEqual({ completed: 20 });
+  });
+});
+
+describe('replay', () => {
+  test('runs of last year still fit', async () => {
+    await using env = await createTestEnv({ workflows: [bill] });
+    const run = await env.start(bill, 500);
+    await env.untilIdle();
+    const history = JSON.stringify(await env.history(run));
+
+    await replay(JSON.parse(history) as History, { workflows: [bill] });
+  });
+
+  test('and those that do not are told apart', async () => {
+    const changed = workflow('bill', async (ctx) => ctx.step('check', () => 1));
+    await using env = await createTestEnv({ workflows: [bill] });
+    const run = await env.start(bill, 500);
+    await env.untilIdle();
+    const history = await env.history(run);
+    const error = await replay(history, { workflows: [changed] }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      code: 'NONDETERMINISM', place: '1', expected: "step 1 'charge'", got: "step 1 'check'",
+    });
+  });
+
+  test('before a deploy', async () => {
+    const url = await databaseUrl;
+    await (await connect(url)).close();
+    await using connection = await connect(url, { migrate: false });
+    const report = await replayOpenRuns(connection, { workflows: [bill] });
+    for (const { runId, place, expected, got } of report.divergingRuns) {
+      console.error(`${runId} at ${place}: recorded ${expected}, the code now: ${got}`);
+    }
+    if (report.diverging > 0) process.exit(1);
+    expect(report.runs).toBe(0);
+  });
 });
