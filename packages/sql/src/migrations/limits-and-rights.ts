@@ -18,8 +18,8 @@ export const limitsAndRights: Migration = {
 /** Octets of all headers of a run: 8 KiB as JSON, written with or without blanks. */
 const longestHeaders = 16_384;
 
-// Names have 191 characters at most, places and boxes are made of several: of whatever characters they are,
-// none of them comes near to these octets. `ready` has copies of what stands in `runs`, and is the one table
+// Names have 191 characters at most, places and boxes are made of several; where a place stands in an index,
+// that takes less than these octets. `ready` has copies of what stands in `runs`, and is the one table
 // whose rows are written again and again: it has no CHECK.
 const nameOctets = 4_000;
 const name = (column: string): string => `octet_length(${column}) <= ${nameOctets}`;
@@ -27,7 +27,9 @@ const value = (column: string): string => `octet_length(${column}) <= ${longestV
 const both = (...checks: readonly string[]): string => checks.join(' and ');
 
 const limited: Readonly<Record<string, string>> = {
-  runs: both(...['workflow', 'queue', 'version', 'codec', 'output_codec', 'reason'].map(name),
+  runs: both(
+    ...['workflow', 'queue', 'version', 'codec', 'output_codec', 'reason', 'parent_id', 'parent_place']
+      .map(name),
     value('error'), `octet_length(headers) <= ${longestHeaders}`),
   journal: both(...['run_id', 'place', 'kind', 'name', 'codec', 'message'].map(name), value('error')),
   calls: both(...['run_id', 'place', 'kind', 'name', 'progress_codec'].map(name), value('error')),
