@@ -199,6 +199,15 @@ describe('what is printed', () => {
     expect(await may('viewer', `select id from ${s}.runs`)).toBe('yes');
   });
 
+  test('is what docs/security.md shows', () => {
+    const console = { log: (text: string) => void lines.push(...text.split('\n')) };
+    const lines: string[] = [];
+    console.log(grantsSql({ worker: 'perdure_worker', client: 'perdure_client', viewer: 'perdure_viewer' }));
+    for (const role of ['worker', 'client', 'viewer']) {
+      expect(lines).toContain(`grant usage on schema "perdure" to "perdure_${role}";`);
+    }
+  });
+
   test.each(['public', 'none', '', 'x'.repeat(64), 'a\0b', '\uDC00'])('refuses %j', (worker) => {
     expect(() => grantsSql({ worker })).toThrow(expect.objectContaining({ code: 'INVALID_ROLE' }) as Error);
   });
