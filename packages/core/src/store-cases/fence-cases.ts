@@ -154,7 +154,8 @@ export const fenceCases: readonly StoreCase[] = [
     await scene.store.startRuns(ids.map((id) => newRun(id)));
     const { runs } = await scene.claim({ limit: 1_000 });
     assert.equal(runs.length, 1_000);
-    const items = runs.map(({ lease }, index) => {
+    // In no order that a store could have by itself.
+    const items = [...runs].reverse().map(({ lease }, index) => {
       const epoch = index % 100 === 7 ? lease.epoch - 1 : lease.epoch;
       return write({ ...lease, epoch }, { entries: [entry('0', 1)], end: ends.settle(`"${lease.runId}"`) });
     });
