@@ -13,7 +13,6 @@ export class MemoryClaims extends MemoryGenerations {
   async claim(request: ClaimRequest): Promise<ClaimAnswer> {
     await this.roundTrip();
     const now = this.now();
-    const nextDueAt = request.sweep ? this.nextDue(request, now) : null;
     const runs: ClaimedRun[] = [];
     let suspects = request.suspects ? 1 : 0;
     let moved = 0;
@@ -27,7 +26,7 @@ export class MemoryClaims extends MemoryGenerations {
         runs.push(this.take(row, request, now));
       }
     }
-    return { runs, moved, at: now, nextDueAt };
+    return { runs, moved, at: now, nextDueAt: request.sweep ? this.nextDue(request, now) : null };
   }
 
   async recall({ claimId }: ClaimRequest): Promise<ClaimAnswer> {
@@ -67,11 +66,12 @@ export class MemoryClaims extends MemoryGenerations {
     return lane === 'normal' ? priority : 0;
   }
 
-  /** When the next served run is due that is not due yet. */
-  protected nextDue({ served }: ClaimRequest, now: Instant): Instant | null {
+  /** When the next served run is due that is not due yet: a suspect as well, if one is looked for. */
+  protected nextDue({ served, suspects }: ClaimRequest, now: Instant): Instant | null {
     let earliest = Infinity;
     for (const row of this.tables.ready.values()) {
       if (row.dueAt <= now || row.dueAt >= earliest) continue;
+      if (row.lane === 'quarantine' && !suspects) continue;
       if (served.some((kind) => this.serves(kind, row))) earliest = row.dueAt;
     }
     return earliest === Infinity ? null : earliest;

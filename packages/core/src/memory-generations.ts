@@ -69,6 +69,6 @@ export class MemoryGenerations extends MemoryStarts {
   /** Whether a run has children of any generation, or is watched: they are to hear of its end. */
   protected isTiedToAny(id: string): boolean {
     const { tiesOf, tiesTo } = this.tables.mail;
-    return (tiesOf.get(id)?.size ?? 0) + (tiesTo.get(id)?.size ?? 0) > 0;
+    return (tiesOf.get(id)?.size ?? 0) > 0 || [...tiesTo.get(id) ?? []].some(({ watch }) => watch);
   }
 }

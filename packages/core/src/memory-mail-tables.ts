@@ -39,6 +39,7 @@ export interface SubscriptionRow {
   readonly place: string;
   /** What it waits for, as `eventBox` names it. */
   readonly box: string;
+  readonly askedAt: Instant;
 }
 
 /** Rows of mail, and what strangers hold of them. */

@@ -9,7 +9,7 @@ import { callKey, messageKey, type EventRow, type MessageRow } from './memory-ma
 import type { RunRow, Uncommitted } from './memory-tables.js';
 import { MemoryTransaction, ValueRefusedError } from './memory-transaction.js';
 import { micros } from './micros.js';
-import type { Entry, Instant, Lease, StartStore } from './store.js';
+import type { Entry, Instant, Lease, NewRun, StartStore } from './store.js';
 
 /** How many messages of a box are read at once: of one with a name, and of every box of a kind. */
 const readLimit = { named: 100, anyName: 1_000 } as const;
@@ -29,6 +29,8 @@ export class MemoryMail extends MemoryClaims implements StartStore {
   async sendFrom(lease: Lease, messages: readonly NewMessage[]): Promise<readonly SendAnswer[]> {
     await this.roundTrip();
     return this.inBatch(this.stamped(messages), ({ item, at }): SendAnswer => {
+      const why = this.refusal(textsOf(item));
+      if (why !== null) return { kind: 'refused', why };
       const fence = this.fence(lease);
       return fence === null ? this.send(item, at, null) : { kind: fence };
     });
@@ -51,17 +53,26 @@ export class MemoryMail extends MemoryClaims implements StartStore {
     return new MemoryTransaction({
       store: this,
       roundTrip: () => this.roundTrip(),
-      start: (runs, pending) => runs.map((run) => this.start(run, pending)),
+      // What waits has the instant at which it came. A value that is refused is so before anybody waits.
+      start: (runs, pending) => {
+        const items = runs.map((run) => ({ run, at: this.now() }));
+        const isHeld = ({ id }: NewRun): boolean => this.isHeld(id, pending);
+        return () => (this.waits(runs, (run) => this.textsOf(run), isHeld) ? null
+          : items.map(({ run, at }) => this.start(run, pending, at)));
+      },
       send: (messages, pending) => {
-        if (messages.some((message) => this.isMessageHeld(message, pending))) return null;
-        return this.stamped(messages).map(({ item, at }) => this.send(item, at, pending));
+        const items = this.stamped(messages);
+        return () => (this.waits(messages, textsOf, (message) => this.isSendHeld(message, pending)) ? null
+          : items.map(({ item, at }) => this.send(item, at, pending)));
       },
       emit: (events, pending) => {
-        if (events.some(({ id }) => this.isEventHeld(id, pending))) return null;
-        return this.stamped(events).map(({ item, at }) => this.emit(item, at, pending));
+        const items = this.stamped(events);
+        return () => (this.waits(events, textsOfEvent, ({ id }) => this.isEventHeld(id, pending)) ? null
+          : items.map(({ item, at }) => this.emit(item, at, pending)));
       },
-      fence: (lease, pending) => this.fenceStep(lease, pending),
-      record: (lease, entry, pending) => ({ at: this.recordStep(lease, entry, pending) }),
+      fence: (lease, pending) => () => this.fenceStep(lease, pending),
+      record: (lease, entry, pending) => () => (
+        this.isRecordHeld(lease, entry, pending) ? null : { at: this.recordStep(lease, entry, pending) }),
       end: (pending, how) => this.endTransaction(pending, how),
     });
   }
@@ -84,13 +95,13 @@ export class MemoryMail extends MemoryClaims implements StartStore {
   /** One message, in a transaction if `pending` is given. */
   protected send(message: NewMessage, at: Instant, pending: Uncommitted | null): SendAnswer {
     const { runId, id, kind, name, payload, error } = message;
-    const why = this.refusal([id, name, payload.text, error]);
+    const why = this.refusal(textsOf(message));
     if (why !== null) return { kind: 'refused', why };
     if (this.isSent(message, pending)) return { kind: 'sent' };
-    if (this.isMessageHeld(message, pending)) return { kind: 'busy' };
     const run = this.existing(runId, pending);
     if (run === undefined) return { kind: 'no-run' };
     if (!this.takesMail(run)) return { kind: 'settled' };
+    if (this.isMessageHeld(message, pending)) return { kind: 'busy' };
     const row = { runId, id, kind, name, payload, error, outcome: null, sentAt: at };
     if (pending === null) {
       this.tables.mail.insertMessage(row);
@@ -105,6 +116,20 @@ export class MemoryMail extends MemoryClaims implements StartStore {
   protected isSent(message: { runId: string; id: string }, pending: Uncommitted | null): boolean {
     if (pending?.messages.has(messageKey(message)) === true) return true;
     return this.tables.mail.messages.get(message.runId)?.has(message.id) === true;
+  }
+
+  /** Whether a statement of a transaction has to wait for a stranger's. */
+  protected waits<Item>(
+    items: readonly Item[], textsIn: (item: Item) => Iterable<string | null>,
+    isHeld: (item: Item) => boolean,
+  ): boolean {
+    return items.every((item) => this.refusal(textsIn(item)) === null) && items.some(isHeld);
+  }
+
+  /** Whether a message has to wait for a stranger's transaction. */
+  protected isSendHeld(message: NewMessage, pending: Uncommitted): boolean {
+    const run = this.existing(message.runId, pending);
+    return this.isMessageHeld(message, pending) && run !== undefined && this.takesMail(run);
   }
 
   /** Whether a stranger's transaction holds the id of this message. */
@@ -127,8 +152,8 @@ export class MemoryMail extends MemoryClaims implements StartStore {
 
   /** One event, in a transaction if `pending` is given. */
   protected emit(event: NewEvent, emittedAt: Instant, pending: Uncommitted | null): EmitAnswer {
-    const { id, name, key, payload } = event;
-    const why = this.refusal([id, name, key, payload.text]);
+    const { id } = event;
+    const why = this.refusal(textsOfEvent(event));
     if (why !== null) return { kind: 'refused', why };
     if (this.tables.mail.events.has(id)) return { kind: 'emitted' };
     if (this.isEventHeld(id, pending)) return { kind: 'busy' };
@@ -163,14 +188,23 @@ export class MemoryMail extends MemoryClaims implements StartStore {
     const why = this.refusal([entry.value.text, entry.error]);
     if (why !== null) throw new ValueRefusedError(why);
     if (this.tables.journal(lease.runId, lease.generation).has(entry.place)) return null;
+    const key = callKey({ id: lease.runId, generation: lease.generation, place: entry.place });
+    if (pending.answers.has(key)) return null;
     const at = this.now();
-    pending.answers.push({ lease, entry: { ...entry, at } });
+    pending.answers.set(key, { lease, entry: { ...entry, at } });
+    this.tables.heldRecords.add(key);
     return at;
+  }
+
+  /** Whether another transaction has recorded the answer of this step, and is still open. */
+  protected isRecordHeld({ runId, generation }: Lease, { place }: Entry, pending: Uncommitted): boolean {
+    const key = callKey({ id: runId, generation, place });
+    return this.tables.heldRecords.has(key) && !pending.answers.has(key);
   }
 
   /** All that a transaction inserted is there now, or never was. */
   protected endTransaction(pending: Uncommitted, how: 'commit' | 'rollback'): void {
-    const { mail, held, shared } = this.tables;
+    const { mail, held, heldRecords, shared } = this.tables;
     const { runs, messages, events } = pending;
     for (const id of pending.fenced) {
       const sharing = shared.get(id) ?? 0;
@@ -180,11 +214,12 @@ export class MemoryMail extends MemoryClaims implements StartStore {
     for (const id of runs.keys()) held.delete(id);
     for (const key of messages.keys()) mail.heldMessages.delete(key);
     for (const id of events.keys()) mail.heldEvents.delete(id);
+    for (const key of pending.answers.keys()) heldRecords.delete(key);
     if (how === 'rollback') return;
     for (const rows of runs.values()) this.enter(rows);
     for (const row of messages.values()) mail.insertMessage(row);
     for (const row of events.values()) mail.insertEvent(row);
-    for (const { lease: { runId, generation }, entry } of pending.answers) {
+    for (const { lease: { runId, generation }, entry } of pending.answers.values()) {
       this.tables.journal(runId, generation).set(entry.place, entry);
     }
   }
@@ -195,19 +230,21 @@ export class MemoryMail extends MemoryClaims implements StartStore {
     const fence = this.fence(wish.lease);
     if (fence !== null) return { kind: fence };
     const { subscriptions, eventsIn } = this.tables.mail;
-    const box = eventBox(name, key);
-    if (!subscriptions.has(callKey({ id: runId, generation, place }))) {
-      this.tables.mail.insertSubscription({ runId, generation, place, box });
+    const call = callKey({ id: runId, generation, place });
+    if (!subscriptions.has(call)) {
+      const box = eventBox(name, key);
+      this.tables.mail.insertSubscription({ runId, generation, place, box, askedAt: now });
     }
+    const { box = '', askedAt = now } = subscriptions.get(call) ?? {};
     for (const event of eventsIn.get(box) ?? []) {
-      if (this.isLookedBackOn(event, wish, now)) this.give(event, runId);
+      if (this.isLookedBackOn(event, wish, askedAt)) this.give(event, runId);
     }
     return { kind: 'done' };
   }
 
-  /** Whether an event is not too old for a wish. */
-  protected isLookedBackOn(event: EventRow, { lookBackMs }: NewSubscription, now: Instant): boolean {
-    return event.emittedAt >= now - micros(lookBackMs);
+  /** Whether an event is not too old for a wish, which looks back from when it was first written. */
+  protected isLookedBackOn(event: EventRow, { lookBackMs }: NewSubscription, askedAt: Instant): boolean {
+    return event.emittedAt >= askedAt - micros(lookBackMs);
   }
 
   /** An event as a message to one run: once, whoever brings it (M4). */
@@ -248,6 +285,14 @@ export class MemoryMail extends MemoryClaims implements StartStore {
   protected isMore(held: number, shownNow: number): boolean {
     return held > shownNow;
   }
+}
+
+function textsOf({ id, name, payload, error }: NewMessage): (string | null)[] {
+  return [id, name, payload.text, error];
+}
+
+function textsOfEvent({ id, name, key, payload }: NewEvent): (string | null)[] {
+  return [id, name, key, payload.text];
 }
 
 function boxKey(kind: Message['kind'], name: string | null): string {

@@ -37,8 +37,8 @@ export class MemoryOperations extends MemoryDetails implements OperatorStore {
   protected hindrance(id: string, isFit: (run: RunRow) => boolean, now: Instant): VerbAnswer | null {
     const run = this.tables.runs.get(id);
     if (run === undefined) return { kind: 'no-run' };
-    if (this.isLocked(id) || this.isHeld(id)) return { kind: 'busy' };
-    return isFit(run) ? null : { kind: 'unfit', status: this.statusOf(run, now) };
+    if (!isFit(run)) return { kind: 'unfit', status: this.statusOf(run, now) };
+    return this.isLocked(id) || this.isHeld(id) ? { kind: 'busy' } : null;
   }
 
   protected isResumable({ status }: RunRow): boolean {
@@ -70,10 +70,10 @@ export class MemoryOperations extends MemoryDetails implements OperatorStore {
   /** Begins anew with what is given of the record. */
   protected reviveOne(revival: Revival, now: Instant): VerbAnswer {
     const { runId, entries, input, version } = revival;
+    const why = this.refusal([...textsIn(entries), input?.text ?? null]);
+    if (why !== null && this.tables.runs.has(runId)) return { kind: 'refused', why };
     const hindrance = this.hindrance(runId, (run) => this.isRevivable(run, revival), now);
     if (hindrance !== null) return hindrance;
-    const why = this.refusal([...textsIn(entries), input?.text ?? null]);
-    if (why !== null) return { kind: 'refused', why };
     const run = this.tables.runOf(runId);
     this.leave(run);
     this.putBack(run, entries);
@@ -114,11 +114,11 @@ export class MemoryOperations extends MemoryDetails implements OperatorStore {
   /** A new run, and what it begins with. */
   protected fork(fork: Fork, now: Instant): StartAnswer {
     const { run, entries } = fork;
-    const existing = this.existing(run.id, null);
-    if (existing !== undefined) return { kind: 'exists', workflow: existing.workflow };
-    if (this.isHeld(run.id)) return { kind: 'busy' };
     const why = this.refusal([...this.textsOf(run), ...textsIn(entries)]);
     if (why !== null) return { kind: 'refused', why };
+    if (this.isHeld(run.id)) return { kind: 'busy' };
+    const existing = this.existing(run.id, null);
+    if (existing !== undefined) return { kind: 'exists', workflow: existing.workflow };
     const rows = this.forkedRows(this.newRows(run, now), fork);
     this.enter(rows);
     this.copyRecord(rows.run, entries);
@@ -143,10 +143,17 @@ export class MemoryOperations extends MemoryDetails implements OperatorStore {
   protected deleteOne(id: string, now: Instant): VerbAnswer {
     const hindrance = this.hindrance(id, (run) => this.isDeletable(run), now);
     if (hindrance !== null) return hindrance;
-    if (this.tables.mail.endings.has(id)) return { kind: 'busy' };
+    if (this.tables.mail.endings.has(id) && this.isAwaited(id)) return { kind: 'busy' };
     this.orphan(id);
     this.forget(id);
     return { kind: 'done' };
+  }
+
+  /** Whether somebody is to hear of the end of a run, or children are to be closed by it. */
+  protected isAwaited(id: string): boolean {
+    const { tiesOf, tiesTo } = this.tables.mail;
+    return [...tiesOf.get(id) ?? []].some(({ parentClose }) => parentClose !== 'abandon') ||
+      [...tiesTo.get(id) ?? []].some(({ watch }) => watch);
   }
 
   /** Its children are nobody's: the next run of its id has not started them. */

@@ -158,9 +158,9 @@ export class MemoryStarts {
     return pending?.runs.get(id)?.run ?? this.tables.runs.get(id);
   }
 
-  /** Whether a stranger holds this id. */
-  protected isHeld(id: string): boolean {
-    return this.tables.held.has(id);
+  /** Whether a stranger holds this id: he starts a run under it, or begins the one that is there anew. */
+  protected isHeld(id: string, pending: Uncommitted | null = null): boolean {
+    return this.tables.held.has(id) && pending?.runs.has(id) !== true;
   }
 
   /**
@@ -172,15 +172,14 @@ export class MemoryStarts {
   }
 
   /** One start, in a transaction if `pending` is given. */
-  protected start(run: NewRun, pending: Uncommitted | null): StartAnswer {
+  protected start(run: NewRun, pending: Uncommitted | null, now: Instant = this.now()): StartAnswer {
+    const why = this.refusal(this.textsOf(run));
+    if (why !== null) return { kind: 'refused', why };
+    if (this.isHeld(run.id, pending)) return { kind: 'busy' };
     const existing = this.existing(run.id, pending);
     if (existing !== undefined && !this.isRestarted(existing, run)) {
       return { kind: 'exists', workflow: existing.workflow };
     }
-    if (this.isHeld(run.id)) return { kind: 'busy' };
-    const why = this.refusal(this.textsOf(run));
-    if (why !== null) return { kind: 'refused', why };
-    const now = this.now();
     const rows = this.newRows(run, now);
     if (existing !== undefined) this.succeed(rows, existing);
     if (pending === null) {

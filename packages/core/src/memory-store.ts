@@ -45,14 +45,15 @@ export class MemoryStore extends MemoryOperations implements Store {
   /** One item: all of it or nothing. */
   protected commitOne(write: TurnWrite, now: Instant): TurnAnswer {
     const { lease } = write;
+    const why = this.refusal(textsOf(write));
+    if (why !== null) return { kind: 'refused', why };
     const row = this.tables.ready.get(lease.runId);
     if (row === undefined) return this.closedBy(lease) ? this.again(write, now) : { kind: 'lost' };
     if (this.isLocked(lease.runId, changesRow(write))) return { kind: 'busy' };
     if (!this.owns(row, lease)) {
       return this.restedBy(row, write) ? this.again(write, now) : { kind: 'lost' };
     }
-    const why = this.refusal(textsOf(write));
-    return why === null ? this.write(row, write, now) : { kind: 'refused', why };
+    return this.write(row, write, now);
   }
 
   /** Whether it was this lease that settled or parked the run (P3). */

@@ -72,7 +72,8 @@ export interface Uncommitted {
   readonly events: Map<string, EventRow>;
   /** Runs whose row it shares. */
   readonly fenced: string[];
-  readonly answers: Array<{ readonly lease: Lease; readonly entry: RecordedEntry }>;
+  /** By `callKey`. */
+  readonly answers: Map<string, { readonly lease: Lease; readonly entry: RecordedEntry }>;
 }
 
 /** All rows, and the locks that strangers hold on them. */
@@ -85,6 +86,8 @@ export class MemoryTables {
   readonly shared: Map<string, number> = new Map();
   /** Ids that an uncommitted start holds. */
   readonly held: Set<string> = new Set();
+  /** Calls whose answer an open transaction has recorded. */
+  readonly heldRecords: Set<string> = new Set();
   readonly mail: MailTables = new MailTables();
   readonly workers: Map<string, Omit<WorkerListed, 'now'>> = new Map();
   readonly #journal = new Map<string, Map<string, RecordedEntry>>();

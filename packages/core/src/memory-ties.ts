@@ -27,6 +27,8 @@ export class MemoryTies extends MemoryMail {
 
   /** One tie: the child and what binds it, or nothing. */
   protected tie(child: NewChild): ChildAnswer {
+    const why = this.refusal(child.run === null ? [] : this.textsOf(child.run));
+    if (why !== null) return { kind: 'refused', why };
     const fence = this.fence(child.lease);
     if (fence !== null) return { kind: fence };
     const parent = { id: child.lease.runId, generation: child.lease.generation, place: child.place };
@@ -54,11 +56,10 @@ export class MemoryTies extends MemoryMail {
 
   /** Starts a child that knows its parent, or finds a run of its workflow. */
   protected startChild(run: NewRun, parent: ParentRow, watch: boolean): 'created' | 'exists' | ChildAnswer {
+    const { workflow } = this.tables.runs.get(run.id) ?? {};
+    if (workflow !== undefined) return workflow === run.workflow ? 'exists' : { kind: 'taken', workflow };
     const answer = this.start(run, null);
-    if (answer.kind === 'exists') {
-      return answer.workflow === run.workflow ? 'exists' : { kind: 'taken', workflow: answer.workflow };
-    }
-    if (answer.kind !== 'created') return answer;
+    if (answer.kind !== 'created') return answer.kind === 'exists' ? 'exists' : answer;
     this.tables.runOf(run.id).parent = parent;
     const row = this.tables.ready.get(run.id);
     if (row !== undefined) row.tied ||= watch;

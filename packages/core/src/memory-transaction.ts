@@ -10,18 +10,21 @@ export class ValueRefusedError extends Error {
 }
 
 /**
- * What the store does for a transaction; `pending` holds what it has inserted so far. Null: a stranger's
+ * What answers a statement of a transaction, from the instant at which it came. Null: a stranger's
  * transaction holds an item, and it is to be asked again.
  */
+type Served<Answer> = () => Answer | null;
+
+/** What the store does for a transaction; `pending` holds what it has inserted so far. */
 export interface TransactionHost {
   readonly store: StartStore;
   /** The way to the database. */
   roundTrip(): Promise<void>;
-  start(runs: readonly NewRun[], pending: Uncommitted): readonly StartAnswer[];
-  send(messages: readonly NewMessage[], pending: Uncommitted): readonly SendAnswer[] | null;
-  emit(events: readonly NewEvent[], pending: Uncommitted): readonly EmitAnswer[] | null;
-  fence(lease: Lease, pending: Uncommitted): 'held' | 'busy' | 'lost';
-  record(lease: Lease, entry: Entry, pending: Uncommitted): { readonly at: Instant | null };
+  start(runs: readonly NewRun[], pending: Uncommitted): Served<readonly StartAnswer[]>;
+  send(messages: readonly NewMessage[], pending: Uncommitted): Served<readonly SendAnswer[]>;
+  emit(events: readonly NewEvent[], pending: Uncommitted): Served<readonly EmitAnswer[]>;
+  fence(lease: Lease, pending: Uncommitted): Served<'held' | 'busy' | 'lost'>;
+  record(lease: Lease, entry: Entry, pending: Uncommitted): Served<{ readonly at: Instant | null }>;
   end(pending: Uncommitted, how: 'commit' | 'rollback'): void;
 }
 
@@ -29,7 +32,7 @@ export interface TransactionHost {
 export class MemoryTransaction implements StartStore {
   readonly #host: TransactionHost;
   readonly #pending: Uncommitted = {
-    runs: new Map(), messages: new Map(), events: new Map(), fenced: [], answers: [],
+    runs: new Map(), messages: new Map(), events: new Map(), fenced: [], answers: new Map(),
   };
   #open = true;
 
@@ -69,13 +72,15 @@ export class MemoryTransaction implements StartStore {
     return (await this.#serve((pending) => this.#host.record(lease, entry, pending))).at;
   }
 
-  async #serve<Answer>(serve: (pending: Uncommitted) => Answer | null): Promise<Answer> {
+  async #serve<Answer>(come: (pending: Uncommitted) => Served<Answer>): Promise<Answer> {
     this.#demandOpen();
+    let serve: Served<Answer> | null = null;
     for (;;) {
       await this.#host.roundTrip();
       // What comes to the database after the end of its transaction has no effect, and holds nothing.
       this.#demandOpen();
-      const answer = serve(this.#pending);
+      serve ??= come(this.#pending);
+      const answer = serve();
       if (answer !== null) return answer;
     }
   }

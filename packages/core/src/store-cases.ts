@@ -1,5 +1,6 @@
 // The contract of the Store port as code: one case a promise, free of any test framework. Every store runs
 // all of them; where the prose of the port and a case differ, the case is right.
+import { agreementCases } from './store-cases/agreement-cases.js';
 import { carryCases } from './store-cases/carry-cases.js';
 import { claimCases } from './store-cases/claim-cases.js';
 import { closeCases } from './store-cases/close-cases.js';
@@ -42,4 +43,5 @@ export const storeCases: readonly StoreCase[] = [
   ...closeCases, ...eventCases, ...queryCases, ...streamCases, ...raceCases, ...startedCases,
   ...priorityCases, ...continueCases, ...restartCases, ...resumeCases, ...reviveCases, ...forkCases,
   ...terminateCases, ...deleteCases, ...detailCases, ...filterCases, ...workerCases, ...verbRaceCases,
+  ...agreementCases,
 ];

@@ -202,7 +202,10 @@ export interface RunListed {
 
 /** The verbs that run inside a caller's transaction as well as on the engine's own connections. */
 export interface StartStore extends SendStore {
-  /** Creates runs; one answer each, in order. Inside a caller's transaction errors pass through unchanged. */
+  /**
+   * Creates runs; one answer each, in order. Inside a caller's transaction errors pass through unchanged, and
+   * who meets an id that a stranger's open transaction holds waits for its end.
+   */
   startRuns(runs: readonly NewRun[]): Promise<readonly StartAnswer[]>;
 }
 

@@ -2,6 +2,7 @@
 // healthy store passes all of them in memory-store.test.ts.
 import { storeCases, type StoreCase } from '@perdure/core/engine';
 import { afterAll, describe, expect, test } from 'vitest';
+import { brokenAgreements } from './broken-agreements.js';
 import { brokenCarries } from './broken-carries.js';
 import { brokenClaims } from './broken-claims.js';
 import { brokenClosings } from './broken-closings.js';
@@ -25,6 +26,7 @@ const brokenStores = [
   ...brokenStarts, ...brokenClaims, ...brokenCommits, ...brokenRests, ...brokenReads, ...brokenMail,
   ...brokenCarries, ...brokenTies, ...brokenClosings, ...brokenEvents, ...brokenShown, ...brokenPriorities,
   ...brokenGenerations, ...brokenVerbs, ...brokenRemovals, ...brokenDetails,
+  ...brokenAgreements,
 ];
 
 /** The cases that a store must fail by what it breaks. */

@@ -108,6 +108,28 @@ describe('a transaction of the memory store', () => {
     expect((await store.readRuns(['a', 'b'])).map(({ id }) => id)).toEqual(['a']);
   });
 
+  test('records the answer of a step once, whoever of two comes first', async () => {
+    const store = new MemoryStore();
+    await store.startRuns([{ ...run('a'), lease: { claimId: 'c', leaseMs: 60_000, version: null } }]);
+    const { runs } = await store.recall({
+      claimId: 'c', served: [], limit: 1, suspects: false, leaseMs: 60_000, sweep: false,
+    });
+    const { lease } = runs[0]!;
+    const answer = {
+      place: '1', position: 1, kind: 'transaction', name: 'pay', value: { codec: 'json', text: '1' },
+      error: null, attempt: 1, tookMs: 1, message: null,
+    } as const;
+    const [one, other] = [store.begin(), store.begin()];
+    expect(await one.fence(lease)).toBe('held');
+    expect(await other.fence(lease)).toBe('held');
+    expect(await one.record(lease, answer)).not.toBeNull();
+    expect(await one.record(lease, answer)).toBeNull();
+    const late = other.record(lease, answer);
+    one.commit();
+    expect(await late).toBeNull();
+    other.commit();
+  });
+
   test('is of no use after its end', async () => {
     const store = new MemoryStore();
     const transaction = store.begin();

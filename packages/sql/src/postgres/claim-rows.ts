@@ -88,7 +88,7 @@ function makeTable(all: readonly Served[], kind: LaneKind, first: number): Claim
     columns: [
       ...columnLiterals(3, rows),
       ...columnLiterals(5, served.map(({ queue, workflow, version, stamp }, at) => (
-        [kind === 'normal' ? kinds[at]?.stampedQuarantine : null, stamp, queue, workflow, version]))),
+        [kind === 'normal' ? kinds[at]?.quarantine : null, stamp, queue, workflow, version]))),
     ],
     homes: columnLiterals(2, homes),
   };

@@ -88,11 +88,13 @@ u as (
          claim = case when k.claim is not null and k.quarantine is not null then null else $11::uuid end,
          lane = case when k.claim is not null and k.quarantine is not null then k.quarantine
                      else k.stamped_lane end,
-         home_lane = case when k.quarantine is not null then k.stamped_lane
+         home_lane = case when k.claim is not null and k.quarantine is not null then r.home_lane
+                          when k.quarantine is not null then k.stamped_lane
                           else coalesce((select h.stamped from unnest($13::integer[], $14::integer[])
                                            as h(lane, stamped) where h.lane = r.home_lane limit 1),
                                         r.home_lane) end,
-         version = coalesce(r.version, k.stamp),
+         version = case when k.claim is not null and k.quarantine is not null then r.version
+                        else coalesce(r.version, k.stamp) end,
          fresh = false,
          wake = false,
          strikes = r.strikes + case when k.claim is not null then 1 else 0 end,

@@ -88,15 +88,16 @@ taken as (
      and b.run_id = ok.id and b.id = e.message)`;
 }
 
-/** Calls that outlive their turn are written and changed. */
+/** Calls that outlive their turn are written and changed. Sent again, they are due as they were at first. */
 function calls(text: CommitText): string {
+  const now = text.again ? 'coalesce((select old.at from old where old.ord = ok.ord), ok.now)' : 'ok.now';
   return `
 c as (
   insert into ${text.s}.calls as k (part, run_id, generation, place, kind, name, due_at, attempt, error,
                                progress_codec, progress, deadline_at)
   select ok.part, ok.id, ok.generation, c.place, c.kind, c.name,
-         coalesce(ok.now + ${ms('c.delay_ms')}, ${instantOf('c.at_us')}, 'infinity'), c.attempt, c.error,
-         c.progress_codec, c.progress, ok.now + ${ms('c.deadline_ms')}
+         coalesce(${now} + ${ms('c.delay_ms')}, ${instantOf('c.at_us')}, 'infinity'), c.attempt, c.error,
+         c.progress_codec, c.progress, ${now} + ${ms('c.deadline_ms')}
     from (${text.rows(...text.all('calls'))}) c
     join ok on ok.ord = c.ord and ok.mine
   on conflict (run_id, generation, place)

@@ -96,7 +96,7 @@ select ok.ord, case
                        where u.id = any(${text.ids()}) and u.id = ok.id and u.part = ok.part
                          and u.settled_epoch = ok.epoch) then 'already'
          else 'lost' end,
-       upd.epoch, coalesce(ok.wake, false), ${micros('coalesce(old.at, ok.now)')}
+       upd.epoch, coalesce(ok.mine and ok.wake, false), ${micros('coalesce(old.at, ok.now)')}
   from ok
   left join upd on upd.ord = ok.ord
   left join old on old.ord = ok.ord`;

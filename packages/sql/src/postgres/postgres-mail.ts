@@ -79,6 +79,7 @@ export class PostgresMail implements MailStore {
   async tieChildren(children: readonly NewChild[]): Promise<readonly ChildAnswer[]> {
     return writeApart(children, {
       key: ({ childId }) => childId,
+      apart: true,
       write: (batch) => {
         const { statement, values } = tieCall(this.#ties, batch);
         return this.#answers<ChildAnswer>(statement, values, batch);

@@ -52,12 +52,18 @@ export class PostgresStore extends PostgresOperations implements Store {
     const first = order.filter(({ run }, at) => run.id !== order[at - 1]?.run.id);
     const answers = await this.#startSorted(first.map(({ run }) => run));
     const byId = new Map(first.map(({ run, index }, at) => [run.id, { index, answer: answers[at] }]));
-    return runs.map((run, index) => {
+    const given: StartAnswer[] = runs.map((run, index) => {
       const found = byId.get(run.id);
       if (found?.answer === undefined) throw missing(run.id);
       if (found.index === index || found.answer.kind !== 'created') return found.answer;
       return { kind: 'exists', workflow: runs[found.index]?.workflow ?? run.workflow };
     });
+    // What holds for the first of an id may not hold for another: that one is asked by itself (P4).
+    const own = [...runs.entries()].filter(([index, run]) => (
+      byId.get(run.id)?.index !== index && isOfFirstAlone(given[index], run)));
+    const asked = own.length === 0 ? [] : await this.startRuns(own.map(([, run]) => run));
+    for (const [at, [index]] of own.entries()) given[index] = asked[at] ?? { kind: 'busy' };
+    return given;
   }
 
   async #startSorted(runs: readonly NewRun[]): Promise<readonly StartAnswer[]> {
@@ -129,7 +135,8 @@ export class PostgresStore extends PostgresOperations implements Store {
   }
 
   async #nextDue(request: ClaimRequest): Promise<{ dueAt: number | null; at: number } | null> {
-    const { lanes } = claimLanes(request, 'normal', { marks: this.#marks, turn: 0 });
+    const kinds = request.suspects ? ['normal', 'quarantine'] as const : ['normal'] as const;
+    const lanes = kinds.flatMap((kind) => claimLanes(request, kind, { marks: this.#marks, turn: 0 }).lanes);
     const [row] = await this.#sessions.claims.run(this.#claim.nextDue, [lanes]);
     if (row === undefined) return null;
     return { dueAt: row[0] === null ? null : Number(row[0]), at: Number(row[1]) };
@@ -199,6 +206,11 @@ export class PostgresStore extends PostgresOperations implements Store {
     const rows = await this.#sessions.commits.run(statement, batch.values(statement.columns));
     return sending === 'first' ? readFirst(rows, writes.length) : readAgain(rows, writes.length);
   }
+}
+
+/** Whether the answer to the first start of an id says nothing of this other one. */
+function isOfFirstAlone(answer: StartAnswer | undefined, { restart }: NewRun): boolean {
+  return answer?.kind === 'refused' || (answer?.kind === 'exists' && restart === true);
 }
 
 function missing(runId: string): WorkflowError {

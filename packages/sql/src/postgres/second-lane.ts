@@ -27,6 +27,8 @@ export interface SecondLane<Item, Answer> {
   write(batch: readonly Numbered<Item>[]): Promise<readonly Answer[]>;
   /** Why an item is refused before it is written, or null. */
   refuses?(item: Item): string | null;
+  /** Whether items of one key are written by one statement each: they would not see each other. */
+  readonly apart?: boolean | undefined;
 }
 
 /** Writes items. Throws what is neither a lock nor a value. */
@@ -40,8 +42,20 @@ export async function writeApart<Item, Answer>(
     if (why === null) batch.push({ item, ord, key: lane.key(item) });
     else answers[ord] = { kind: 'refused', why };
   }
-  await writeInto(answers, batch, lane);
+  for (const round of lane.apart === true ? roundsOf(batch) : [batch]) await writeInto(answers, round, lane);
   return answers;
+}
+
+/** Batches in none of which a key is twice; mostly there is one. */
+function roundsOf<Item>(batch: readonly Keyed<Item>[]): readonly Keyed<Item>[][] {
+  const rounds: Keyed<Item>[][] = [];
+  const counts = new Map<string, number>();
+  for (const item of batch) {
+    const round = counts.get(item.key) ?? 0;
+    counts.set(item.key, round + 1);
+    (rounds[round] ??= []).push(item);
+  }
+  return rounds;
 }
 
 interface Keyed<Item> extends Numbered<Item> {
