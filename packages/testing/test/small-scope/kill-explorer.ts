@@ -7,15 +7,16 @@
 //   X4. A schedule that breaks something is named by the numbers of its kills, and runs again by them.
 import type { KillPoint } from './kill-world.js';
 import { leftRows } from './left-rows.js';
-import { Scene, type SceneWorkflow } from './scene.js';
+import { Scene } from './scene.js';
+import type { WitnessedWorkflow } from './witness.js';
 
 /** A small workflow, and what is done to it from outside. */
 export interface Scenario {
   readonly name: string;
   /** Its workflows. */
-  serve(scene: Scene): Promise<readonly SceneWorkflow[]> | readonly SceneWorkflow[];
+  serve(scene: Scene): Promise<readonly WitnessedWorkflow[]> | readonly WitnessedWorkflow[];
   /** What a client does; its result, or error, is the scenario's. */
-  drive(scene: Scene, workflows: readonly SceneWorkflow[]): Promise<unknown>;
+  drive(scene: Scene, workflows: readonly WitnessedWorkflow[]): Promise<unknown>;
 }
 
 /** How one run of a scenario went. */

@@ -1,9 +1,10 @@
 // The canonical workflows of one run alone: each form that the language has, as small as it can be.
 import type { Scenario } from './kill-explorer.js';
-import type { Scene, SceneWorkflow } from './scene.js';
+import type { Scene } from './scene.js';
+import type { WitnessedWorkflow } from './witness.js';
 
 /** Starts the first workflow, and time passes until it has settled. */
-export async function execute(scene: Scene, [first]: readonly SceneWorkflow[]): Promise<unknown> {
+export async function execute(scene: Scene, [first]: readonly WitnessedWorkflow[]): Promise<unknown> {
   return scene.world.execute(first!, 'in', { id: 'root' });
 }
 
