@@ -3,9 +3,11 @@
 //   pnpm sim [--seeds=50000] [--from=0] [--minutes=…] [--processes=2]
 //   pnpm sim --seed=N [--trace]      one seed, told at length; made smaller, a failing one prints its command
 //   pnpm sim --single [--seeds=…]    in this process, until the first violation
+//   pnpm sim --broken=stale-writes … on a database that is broken on purpose (broken.ts has the list)
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { systemEnv } from '@perdure/core/engine';
+import { breakDatabase } from './broken.js';
 import { Chance } from '../dist/simulation/chance.js';
 import { cut, cutsIn, optionsOf } from './cuts.js';
 import { serveParent, simulateAll } from './fleet.js';
@@ -21,7 +23,7 @@ const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
 const { values } = parseArgs({ options: {
   seeds: text, seed: text, from: text, minutes: text, processes: text, without: text, undone: text,
-  workers: text, faults: text, single: flag, trace: flag, serve: flag, shrink: flag,
+  workers: text, faults: text, single: flag, trace: flag, broken: text, serve: flag, shrink: flag,
 } });
 
 function whole(name: 'seeds' | 'seed' | 'from' | 'processes', otherwise: number): number {
@@ -58,13 +60,14 @@ async function explain(seed: number): Promise<void> {
     `seed ${seed}:`, ...report.violations.slice(0, 5).map((violation) => `  VIOLATION ${violation}`),
     `  made smaller in ${trials} simulations to ${small.events} events:`,
     ...small.violations.slice(0, 5).map((violation) => `  VIOLATION ${violation}`),
-    `  see it again with: pnpm sim --seed=${seed}${optionsOf(cuts)}`,
+    `  see it again with: pnpm sim --seed=${seed}${optionsOf(cuts)}` +
+      (values.broken === undefined ? '' : ` --broken=${values.broken}`),
   ]);
 }
 
 async function simulateMany(): Promise<Tally> {
   const seeds = { from: whole('from', 0), count: whole('seeds', 50_000) };
-  if (values.single === true) return tallyOf(seeds, ({ failures }) => failures.length > 0);
+  if (values.single === true || values.broken !== undefined) return tallyOf(seeds, ({ failures }) => failures.length > 0);
   let toldAt = systemEnv.monotonic();
   return simulateAll({
     ...seeds, processes: whole('processes', Math.min(2, availableParallelism())),
@@ -77,6 +80,7 @@ async function simulateMany(): Promise<Tally> {
   });
 }
 
+if (values.broken !== undefined) breakDatabase(values.broken);
 if (values.serve === true) {
   serveParent();
 } else if (values.seed !== undefined) {
