@@ -1,6 +1,7 @@
 // Before a deploy: which runs of a live database would not fit the new code? On PostgreSQL, by a role that
 // may only SELECT, and nothing is changed.
-import { type, workflow, type Connection, type Workflow } from '@perdure/core';
+import { createClient } from '@perdure/client';
+import { type, workflow, type Connection, type ValueSeal, type Workflow } from '@perdure/core';
 import type { Store } from '@perdure/core/engine';
 import { connect } from '@perdure/sql';
 import { replayOpenRuns, type ReplayReport } from '@perdure/testing';
@@ -140,6 +141,49 @@ test('a parked run is judged as well, and one that would end at once is told', a
   // With a record the refusal is a difference; without one the run just fails.
   expect(refused.endingRuns).toMatchObject([]);
   expect(refused.divergingRuns.map(({ got }) => got)).toContain('no such call');
+});
+
+test('what is sealed is judged by who has the key, and by nobody else', async () => {
+  const values: ValueSeal = {
+    seal: (text) => `sealed ${text}`,
+    open: (text) => text.slice('sealed '.length),
+  };
+  await using keeper = await connect(url, { values });
+  await createClient({ connection: keeper }).start(nap, undefined, { id: 'nap-sealed' });
+  const judged = async (by: Connection): Promise<unknown> => {
+    const { unjudgedRuns } = await replayOpenRuns(by, { workflows: [orderOf('old'), nap, retired] });
+    return unjudgedRuns.map(({ runId, code }) => [runId, code]);
+  };
+  expect(await judged(keeper)).toEqual([]);
+  const keyless: ValueSeal = { ...values, open: () => Promise.reject(new Error('no')) };
+  await using stranger = await connect(url, { values: keyless });
+  for (const by of [connection, stranger]) {
+    expect(await judged(by)).toContainEqual(['nap-sealed', 'VALUE_UNREADABLE']);
+  }
+});
+
+test('runs that move while they are read are judged by what they have recorded', async () => {
+  const busy = workflow('busy', async (ctx, again: number): Promise<number> => {
+    for (let at = 0; at < 8; at++) {
+      await Promise.all([ctx.step(`a ${at}`, () => at), ctx.step(`b ${at}`, () => at)]);
+    }
+    await ctx.sleep(1);
+    return again > 0 ? ctx.continueAsNew(again - 1) : 0;
+  });
+  const worker = await work([busy]);
+  const runs = await Promise.all(Array.from({ length: 12 }, () => client.start(busy, 3)));
+  let ended = false;
+  const all = Promise.all(runs.map((run) => run.result())).then(() => {
+    ended = true;
+  });
+  let looks = 0;
+  for (; !ended && looks < 200; looks++) {
+    const { divergingRuns } = await replayOpenRuns(connection, { workflows: [busy] });
+    expect(divergingRuns).toEqual([]);
+  }
+  expect(looks).toBeGreaterThan(0);
+  await all;
+  await worker.stop();
 });
 
 test('bad options are refused', async () => {

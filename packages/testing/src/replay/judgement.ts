@@ -57,8 +57,8 @@ export class Judge {
     const definition = this.#definitionOf(detail);
     if (definition === undefined) return unserved(detail);
     const sealed = unopenedIn(recorded);
-    if (sealed !== undefined) {
-      return unjudged('VALUE_UNREADABLE', `a stored value cannot be opened here: ${sealed.message}`);
+    if (sealed !== null) {
+      return unjudged('VALUE_UNREADABLE', `a stored value cannot be opened here: ${sealed}`);
     }
     if (!endsByCode(recorded)) return fits(null);
     return verdictOf(detail, await this.#rehearsals.replay(recorded, definition));
@@ -160,8 +160,11 @@ function endsByCode({ detail, history }: Recorded): boolean {
   return code !== 'RUN_TERMINATED' && code !== 'VALUE_REFUSED';
 }
 
-function unopenedIn({ detail, history: { entries, calls } }: Recorded): Error | undefined {
+/** Why a value cannot be opened; null if all can. That is trouble of who looks, not of the run. */
+function unopenedIn({ detail, history: { entries, calls } }: Recorded): string | null {
   const answers = entries.map(({ value }) => value);
   const values = [detail.input, ...answers, ...calls.map(({ progress }) => progress)];
-  return values.find((value) => value?.unopened !== undefined)?.unopened;
+  const sealed = values.find((value) => value?.unopened !== undefined || value?.codec === 'sealed');
+  if (sealed === undefined) return null;
+  return sealed?.unopened?.message ?? 'it is sealed, and this connection was given no `values`';
 }
