@@ -20,13 +20,14 @@ test('every text has a limit: by a CHECK, or by an index that takes no longer on
                           and k.conkey = array[a.attnum])
        and not exists (select from pg_index i where i.indrelid = c.oid and a.attnum = any(i.indkey))
      order by 1`);
-  // What the owner writes, and copies of what stands in \`runs\`.
-  expect(open.map(({ name }) => name)).toEqual(['meta.value', 'ready.queue', 'ready.version', 'ready.workflow']);
+  // What the owner writes, and copies of what stands in `runs`.
+  expect(open.map(({ name }) => name))
+    .toEqual(['meta.value', 'ready.queue', 'ready.version', 'ready.workflow']);
 });
 
 const run = `insert into perdure.runs (part, id, workflow, queue, codec, created_at`;
-const entry = `insert into perdure.journal (part, run_id, generation, place, position, kind, name, codec, attempt,
-  started_at, ended_at`;
+const entry = `insert into perdure.journal (part, run_id, generation, place, position, kind, name, codec,
+  attempt, started_at, ended_at`;
 test.each([
   [`${run}, input) values (0, 'a', 'w', 'q', 'json', now(), $1)`, longestValue],
   [`${run}, error) values (0, 'a', 'w', 'q', 'json', now(), $1)`, longestValue],
@@ -71,7 +72,7 @@ test('a notification names a process and what happened, and nothing of a run', a
   const run = await engine.client.start(secret, 'canary', { id: 'canary-id' });
   await (run as unknown as { signal(...all: unknown[]): Promise<void> }).signal('word', 'canary');
   expect(await run.result()).toBe('canary');
-  await until(() => heard.some((payload) => payload.includes('m')) && heard.some((each) => /s$|s[dm]*$/.test(each)));
+  await until(() => ['m', 's'].every((mark) => heard.some((each) => each.split(' ')[1]?.includes(mark))));
   for (const payload of heard) expect(payload).toMatch(/^[0-9a-zA-Z-]{8,64} [dsm]{1,3}$/);
   await ear.end();
 });
