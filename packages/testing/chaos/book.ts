@@ -21,10 +21,15 @@ export class Book {
   readonly knowledge: Map<string, Knowledge> = new Map();
   /** What results were heard, each with its run. */
   readonly results: { readonly runId: string; readonly result: string }[] = [];
-  /** Processes that were killed, or died of something, each with when: ms by the clock of this machine. */
-  readonly dead: Map<number, number> = new Map();
+  /**
+   * Processes that were killed, or died of something: what they had lost before, they may not have told. Who
+   * went in order is none of them.
+   */
+  readonly dead: Set<number> = new Set();
   /** `pid run`: that process lost that run. */
   readonly lost: Set<string> = new Set();
+  /** What no process should have said. */
+  readonly strange: string[] = [];
   /** Times that something was said, by name. */
   readonly said: Map<string, number> = new Map();
   /** Deeds that a process has begun and not ended, by its pid. */
@@ -34,6 +39,7 @@ export class Book {
   hear(said: Said, from: ChaosProcess): void {
     this.said.set(said.name, (this.said.get(said.name) ?? 0) + 1);
     if (said.name === 'lost') this.lost.add(`${from.pid} ${said.runId}`);
+    if (said.name === 'restored') this.strange.push(`worker ${from.pid} believed in a restore: ${said.why}`);
     if (said.name === 'asked') {
       this.#know(said.deed, 'asked');
       this.#open(from, 1);

@@ -60,9 +60,9 @@ const rules: Readonly<Record<string, string>> = {
     select run, key, attempt, pid, claim, count(*) from effects
      group by 1, 2, 3, 4, 5 having count(*) > 1`,
   'a body that ran again although its worker neither died nor lost the run': `
-    select e.run, e.step, e.attempt, e.pid, l.pid as later from effects e
+    select e.run, e.step, e.attempt, e.pid, e.at, l.pid as later, l.at as later_at from effects e
       join effects l on (l.run, l.key, l.attempt) = (e.run, e.key, e.attempt) and l.at > e.at
-     where not exists (select from dead d where d.pid = e.pid and d.at < l.at)
+     where e.pid not in (select pid from dead)
        and not exists (select from lost x where x.pid = e.pid and x.run = e.run)`,
   // 22
   'a key that is not that of its step alone': `
@@ -123,7 +123,7 @@ async function layBeside(db: pg.ClientBase, book: Book): Promise<void> {
   await db.query(`
     create temp table known (what text, run text, seq integer, known text, why text);
     create temp table heard (run text, result text);
-    create temp table dead (pid integer, at timestamptz);
+    create temp table dead (pid integer);
     create temp table lost (pid integer, run text)`);
   const known = [...book.knowledge.values()].map(({ deed, known: state, why }) => ({
     what: deed.what, run: deed.runId, seq: 'seq' in deed ? deed.seq : null, known: state, why: why ?? null,
@@ -133,7 +133,7 @@ async function layBeside(db: pg.ClientBase, book: Book): Promise<void> {
     [JSON.stringify(rows)]);
   await into('known', known);
   await into('heard', book.results.map(({ runId, result }) => ({ run: runId, result })));
-  await into('dead', [...book.dead].map(([pid, at]) => ({ pid, at: new Date(at) })));
+  await into('dead', [...book.dead].map((pid) => ({ pid })));
   await into('lost', [...book.lost].map((line) => {
     const [pid, run] = line.split(' ');
     return { pid: Number(pid), run };

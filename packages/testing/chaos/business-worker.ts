@@ -40,6 +40,8 @@ hear('perdure:run.continued', ({ runId }) => tell({ name: 'rested', runId }));
 hear('perdure:run.parked', ({ runId }) => tell({ name: 'parked', runId }));
 hear('perdure:run.lost', ({ runId }) => tell({ name: 'lost', runId }));
 
+hear('perdure:database.restored', ({ why }) => tell({ name: 'restored', why }));
+
 function poolOn(connectionString: string, max: number): pg.Pool {
   const pool = new pg.Pool({ connectionString, max, connectionTimeoutMillis: 5_000 });
   pool.on('error', () => undefined);

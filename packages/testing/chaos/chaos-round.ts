@@ -16,6 +16,7 @@ import { makeBusiness, type BusinessWorld } from './business.js';
 import type { ChaosServer } from './chaos-server.js';
 import { Dice } from './dice.js';
 import type { FaultKind, Scene } from './faults.js';
+import { replayAll } from './replayed.js';
 import { Staff } from './staff.js';
 
 /** What happens in a round. */
@@ -136,7 +137,7 @@ export class Round {
     const began = systemEnv.monotonic();
     const late = await this.#settled();
     const settledMs = systemEnv.monotonic() - began;
-    const found = late.length === 0 ? await this.#findings() : [];
+    const found = late.length === 0 ? [...await this.#findings(), ...await this.#replayed()] : [];
     await staff.dismiss();
     return this.#direct(async (db) => {
       const wrong = late.length === 0 ? await checkBusiness(db, staff.book) : [];
@@ -147,7 +148,7 @@ export class Round {
       const unknown = [...staff.book.knowledge.values()].filter(({ known }) => open.has(known));
       return {
         runs: 0, effects: 0, payments: 0, again: 0, ...counts, faults: this.#counts, unknown: unknown.length,
-        settledMs, violations: [...late, ...staff.broken, ...found, ...wrong],
+        settledMs, violations: [...late, ...staff.broken, ...staff.book.strange, ...found, ...wrong],
       };
     });
   }
@@ -218,7 +219,7 @@ export class Round {
   async #explain(ids: readonly string[]): Promise<string[]> {
     await using connection = await connect(this.#url);
     const client = createClient({ connection });
-    return Promise.all(ids.map(async (id) =>
+    return await Promise.all(ids.map(async (id) =>
       `never settled: ${await client.get<unknown>({ id, workflow: '' } as never).explain()}`));
   }
 
@@ -235,6 +236,13 @@ export class Round {
       if (found.length === 0 || systemEnv.monotonic() > until) return found;
       await systemEnv.sleep(250);
     }
+  }
+
+  async #replayed(): Promise<string[]> {
+    const settled = await this.#direct(async (db) => (await db.query<{ id: string }>(
+      "select id from perdure.runs where status in ('completed', 'failed', 'cancelled')")).rows);
+    await using connection = await connect(this.#url);
+    return await replayAll(connection, settled.map(({ id }) => id));
   }
 
   async #start(name: 'block' | 'leak'): Promise<string> {

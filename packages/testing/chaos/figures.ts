@@ -206,5 +206,5 @@ async function orders({ scene: { direct, staff } }: Round): Promise<readonly Ord
     select (extract(epoch from r.settled_at - r.created_at) * 1000)::float8 as ms,
            exists (select from effects e where e.run = r.id and e.pid = any($1)) as shared
       from perdure.runs r where r.workflow in ('order', 'fan') and r.settled_at is not null`,
-  [[...staff.book.dead.keys()]])).rows);
+  [[...staff.book.dead]])).rows);
 }

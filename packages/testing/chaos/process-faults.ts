@@ -19,13 +19,15 @@ async function nextTo(
   return found;
 }
 
-/** A worker, one that holds runs if there is one. */
-function anybody({ dice, staff }: Scene): ChaosProcess | undefined {
-  return dice.pick(staff.workers.filter(({ held }) => held.size > 0)) ?? dice.pick(staff.workers);
+/** A worker that holds runs; if there is none, the next one that claims one. */
+async function holder(scene: Scene): Promise<ChaosProcess | null> {
+  const { dice, staff } = scene;
+  const found = dice.pick(staff.workers.filter(({ held }) => held.size > 0));
+  return found ?? nextTo(scene, 'claimed', ({ doomed, frozen }) => !doomed && !frozen);
 }
 
 async function kill(scene: Scene): Promise<number> {
-  const victim = anybody(scene);
+  const victim = await holder(scene);
   const held = await victim?.kill();
   return held !== undefined && held.size > 0 ? 1 : 0;
 }
@@ -42,8 +44,8 @@ async function killInTransaction(scene: Scene): Promise<number> {
   return victim === null ? 0 : 1;
 }
 
-async function freezeThis(scene: Scene, victim: ChaosProcess | null | undefined): Promise<number> {
-  if (victim === null || victim === undefined) return 0;
+async function freezeThis(scene: Scene, victim: ChaosProcess | null): Promise<number> {
+  if (victim === null) return 0;
   const { dice, leaseMs } = scene;
   victim.freeze();
   await systemEnv.sleep(leaseMs * dice.between(1.1, 2.5));
@@ -93,7 +95,7 @@ export const processFaults: readonly FaultKind[] = [
   { name: 'kill-client-at-commit', lane: 'process', inject: clientAtCommit },
   {
     name: 'freeze', lane: 'process',
-    inject: (scene) => freezeThis(scene, anybody(scene)),
+    inject: async (scene) => freezeThis(scene, await holder(scene)),
   },
   {
     name: 'freeze-in-transaction', lane: 'process',

@@ -23,6 +23,8 @@ export type Said =
   | { readonly name: 'rested' | 'parked' | 'lost'; readonly runId: string }
   /** A worker stands in the midst of a user's transaction. */
   | { readonly name: 'in-transaction'; readonly runId: string }
+  /** A worker took its database for another one than it knew, though nothing was restored. */
+  | { readonly name: 'restored'; readonly why: string }
   /** A step blocks the event loop from now on. */
   | { readonly name: 'blocks'; readonly runId: string }
   /** A transaction waits for a connection of the application's pool. */

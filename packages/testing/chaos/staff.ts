@@ -2,7 +2,6 @@
 //
 //   H1. Whoever ended although nobody ended it is told of, with what it said last, unless it ran out of
 //       memory where memory is short.
-import { systemEnv } from '@perdure/core/engine';
 import { Book } from './book.js';
 import { ChaosProcess } from './chaos-process.js';
 import type { Dice } from './dice.js';
@@ -95,7 +94,7 @@ export class Staff {
 
   #left(process: ChaosProcess): void {
     const isWorker = process.program === 'business-worker';
-    if (process.end !== 0) this.book.dead.set(process.pid, systemEnv.wallTime());
+    if (process.end !== 0) this.book.dead.add(process.pid);
     if (!process.doomed) {
       const { memory } = this.#options;
       if (isWorker && memory !== undefined && outOfMemory.test(process.lines)) this.starvedToDeath++;
