@@ -45,7 +45,8 @@ export interface ConnectOptions {
   deadlineMs?: number | undefined;
   /**
    * Set to true behind a transaction pooler such as PgBouncer: statements are sent without names, nothing is
-   * set on a session, and hints to other processes are off, so that they poll.
+   * set on a session, hints to other processes are off, so that they poll, and each write begins with a look
+   * whether the server behind the pooler still is the same.
    */
   transactionPooler?: boolean | undefined;
   /** What is done to every stored value, such as encryption; the same in all processes. Default: nothing. */

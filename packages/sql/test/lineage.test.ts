@@ -11,7 +11,7 @@ import { failure } from '../../testing/test/engine.js';
 import { Lineage, PastEraError } from '../dist/postgres/lineage.js';
 import { Session } from '../dist/postgres/session.js';
 
-const room = await ServerRoom.open();
+const room = await ServerRoom.open(Number(process.env['PERDURE_TEST_PG_MAJOR'] ?? 18));
 afterAll(() => room.close());
 const server = await room.create('one');
 await server.start();

@@ -101,7 +101,7 @@ export async function failover(how: 'sync' | 'async', options: ScenarioOptions):
   return { ...report, violations: [...report.violations, `${report.lost} acknowledged orders were lost`] };
 }
 
-/** What is to be taken back: little, so that runs are found that were claimed before it and go on after it. */
+/** What is to be taken back: little, so that there are runs that were claimed before and go on after it. */
 function tailOf(orders: number): number {
   return Math.ceil(orders / 6);
 }

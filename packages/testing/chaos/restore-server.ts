@@ -26,14 +26,14 @@ process.on('exit', () => {
 export class ServerRoom {
   readonly place: string;
   readonly account: Account | undefined;
+  readonly major: number;
   readonly #tree: string;
-  readonly #major: number;
   readonly #servers: RealServer[] = [];
 
   private constructor(place: string, [tree, major, account]: [string, number, Account | undefined]) {
     this.place = place;
     this.#tree = tree;
-    this.#major = major;
+    this.major = major;
     this.account = account;
   }
 
@@ -53,7 +53,7 @@ export class ServerRoom {
     const place = join(within, name);
     await this.makeFolder(place);
     const data = await ensureCluster(
-      { place, server: this.#tree, major: this.#major, account: this.account }, systemEnv);
+      { place, server: this.#tree, major: this.major, account: this.account }, systemEnv);
     return this.#add(data);
   }
 
@@ -189,12 +189,15 @@ export class RealServer {
   /** A base backup into a new folder, while everybody works. */
   async backUp(to: string): Promise<string> {
     return this.session(async (client) => {
-      await client.query("select pg_backup_start('restore', true)");
+      const [begin, end] = this.room.major < 15
+        ? ["pg_start_backup('restore', true, false)", 'pg_stop_backup(false, true)']
+        : ["pg_backup_start('restore', true)", 'pg_backup_stop(true)'];
+      await client.query(`select ${begin}`);
       await this.room.copy(this.data, to);
-      const { rows: [end] } = await client.query<{ labelfile: string }>('select * from pg_backup_stop(true)');
+      const { rows: [made] } = await client.query<{ labelfile: string }>(`select * from ${end}`);
       await rm(join(to, 'postmaster.pid'), { force: true });
       await rm(join(to, 'backup_label'), { force: true });
-      await this.#write(join(to, 'backup_label'), end?.labelfile ?? '');
+      await this.#write(join(to, 'backup_label'), made?.labelfile ?? '');
       return to;
     });
   }
