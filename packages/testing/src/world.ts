@@ -145,6 +145,10 @@ export class World implements TestEnv {
       after: (write) => this.#crashAt('after', write),
       workflowOf: (runId) => this.store.workflowOf(runId),
       hasMail: () => this.store.hasMail,
+      orphaned: (runIds) => {
+        for (const runId of runIds) this.store.endLease(runId);
+        this.#time.change();
+      },
     };
   }
 

@@ -196,6 +196,23 @@ describe('everyCrashPoint', () => {
     expect(points).toBeGreaterThan(5);
   });
 
+  test('no run is left with a worker that died while it claimed', async () => {
+    const approved = workflow({ name: 'approved', signals: { go: type<number>() } }, async (ctx) => {
+      await ctx.step('ask', () => 1);
+      const go = await ctx.waitFor('go', { timeout: '7 days' });
+      await ctx.sleep('1 day');
+      return go;
+    });
+    await using env = await createTestEnv({ ...made, workflows: [approved] });
+    await env.everyCrashPoint(async (world) => {
+      const runs = await Promise.all([1, 2, 3, 4].map(() => world.start(approved)));
+      await world.advance('1 hour');
+      for (const run of runs) await run.signal('go', 1);
+      await world.advance('2 days');
+      expect(await Promise.all(runs.map((run) => run.result()))).toEqual([1, 1, 1, 1]);
+    }, { limitMs: 3_000 });
+  });
+
   test('a scenario that fails without a crash is told as it is', async () => {
     await using env = await createTestEnv(made);
     const wrong = new NonRetryableError('wrong');

@@ -2,10 +2,11 @@
 //
 //   D5. What is dead sends nothing and hears nothing: its calls never answer, what it holds open is rolled
 //       back, and no run is born to it.
-//   D6. Every durable write of it is told right before it takes effect, and right after, when nobody in the
+//   D6. What it had sent before still arrives. Runs that it got in this way are nobody's: their leases end.
+//   D7. Every durable write of it is told right before it takes effect, and right after, when nobody in the
 //       process knows of that yet.
 import type { Connection, StepTransactions, TransactionHandle, Transactor } from '@perdure/core';
-import type { Adopter, Store } from '@perdure/core/engine';
+import type { Adopter, ClaimAnswer, Store } from '@perdure/core/engine';
 import { doneBy, transactionOf, writeOf, type DurableWrite, type WorkflowOf } from './durable-write.js';
 import { never, type Life } from './life.js';
 
@@ -18,6 +19,8 @@ export interface WriteWatch {
   workflowOf: WorkflowOf;
   /** Whether there is anything to carry. */
   hasMail(): boolean;
+  /** A process that is dead got these runs. */
+  orphaned(runIds: readonly string[]): void;
 }
 
 /** What such a process is given. */
@@ -33,7 +36,7 @@ export function mortal({ connection, transactor }: Mortal, life: Life, watch: Wr
     connection: {
       ...connection,
       store: mortalStore(connection.store, life, watch),
-      adopters: new MortalAdopters(connection.adopters, life),
+      adopters: new MortalAdopters(connection.adopters, life, watch),
       stepTransactions: mortalSteps(connection.stepTransactions, life, (handle, write) => {
         recorded.set(handle, write(watch.workflowOf));
       }),
@@ -64,7 +67,9 @@ function mortalStore(store: Store, life: Life, watch: WriteWatch): Store {
     const hadMail = watch.hasMail();
     const answer = await verb(...given);
     told(write ?? doneBy(name, answer, hadMail), (done) => watch.after(done));
-    return life.over ? never() : answer;
+    if (!life.over) return answer;
+    if (name === 'claim') watch.orphaned((answer as ClaimAnswer).runs.map(({ lease }) => lease.runId));
+    return never();
   });
 }
 
@@ -140,10 +145,12 @@ function mortalTransactor(
 class MortalAdopters extends Set<Adopter> {
   readonly #shared: Set<Adopter>;
   readonly #life: Life;
+  readonly #watch: WriteWatch;
   readonly #shown = new Map<Adopter, Adopter>();
 
-  constructor(shared: Set<Adopter>, life: Life) {
+  constructor(shared: Set<Adopter>, life: Life, watch: WriteWatch) {
     super();
+    this.#watch = watch;
     this.#shared = shared;
     this.#life = life;
   }
@@ -154,6 +161,7 @@ class MortalAdopters extends Set<Adopter> {
       offer: (workflow, queue) => (life.over ? null : adopter.offer(workflow, queue)),
       adopt: (claimId, run) => {
         if (!life.over) adopter.adopt(claimId, run);
+        else if (typeof run !== 'string') this.#watch.orphaned([run.id]);
       },
     };
     this.#shown.set(adopter, shown);
