@@ -186,8 +186,8 @@ describe('crashes', () => {
     expect(error).toBeInstanceOf(CrashPointError);
     expect((error as Error).message.replace('\n', '. ')).toBe(
       'The scenario does not hold when the worker crashes right before this was written: bill: step ' +
-      "'charge', sleep 'sleep' begun, came to rest (point 2 of 10): expected 1000 to be 500. To crash at this " +
-      'point alone: everyCrashPoint(scenario, { only: 2 })');
+      "'charge', sleep 'sleep' begun, came to rest (point 2 of 10): expected 1000 to be 500. To crash at " +
+      'this point alone: everyCrashPoint(scenario, { only: 2 })');
   });
 
   test('a bill is paid once, whatever happens', async () => {
