@@ -217,7 +217,7 @@ const others: readonly Mutant[] = [
     find: "select case when (select epoch from x) = $3::bigint then 'held'",
     replace: "select case when (select epoch from x) >= $3::bigint then 'held'",
     breaks: 'F1: a transaction of a run that another owner has writes nothing',
-    killers: [worker('transaction-protocol', 'undone: a run that another owner has')],
+    killers: [worker('transaction-protocol', 'undone: a run that another owner took in the last')],
   },
   {
     name: 'sql-answer-recorded-outside-of-the-transaction',

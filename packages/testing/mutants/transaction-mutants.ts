@@ -71,7 +71,7 @@ export const transactionMutants: readonly Mutant[] = [
     find: "    if (await leases.cover(lease, limitMs) === 'lost') this.#leave({ kind: 'lost' });\n",
     replace: '',
     breaks: 'Z1: the lease outlasts the transaction',
-    killers: [worker('transaction-runs', 'it may take longer than the lease')],
+    killers: [worker('transaction-commit', 'beside others: two steps of one run are open')],
   },
   {
     name: 'shared-row-claimed',
