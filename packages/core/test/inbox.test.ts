@@ -8,7 +8,8 @@ const lease = { runId: 'r', part: 0, generation: 1, epoch: 1 };
 
 function message(kind: Message['kind'], name: string, sentAt: number): Message {
   return {
-    id: `${kind} ${sentAt}`, kind, name, payload: { codec: 'json', text: '"x"' }, error: null, outcome: null, sentAt,
+    id: `${kind} ${sentAt}`, kind, name, payload: { codec: 'json', text: '"x"' }, error: null,
+    outcome: null, sentAt,
   };
 }
 

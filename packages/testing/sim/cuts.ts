@@ -53,7 +53,8 @@ export interface CutOptions {
 export function cutsIn({ without: nodes = '', undone = '', workers, faults }: CutOptions): Cuts {
   const list = (text: string): string[] => text.split(',').filter((part) => part !== '');
   return {
-    nodes: list(nodes), deeds: list(undone).map(Number), workers: workers === undefined ? null : Number(workers),
+    nodes: list(nodes), deeds: list(undone).map(Number),
+    workers: workers === undefined ? null : Number(workers),
     faults: faults === undefined ? null : list(faults).map(Number),
   };
 }

@@ -29,7 +29,6 @@ export class Director {
   readonly #programs: readonly Program[];
   readonly #workflows: readonly AnyWorkflow[];
   readonly #beganAt: number;
-  #clients = 0;
 
   constructor(
     world: SimWorld, { deeds, programs }: { deeds: readonly Deed[]; programs: readonly Program[] },
@@ -47,7 +46,6 @@ export class Director {
     for (let index = 0; index < clients; index++) {
       const mine = this.deeds.filter((_, number) => number % clients === index);
       this.#world.addClient((client) => {
-        this.#clients++;
         for (const state of mine) if (state.doneAt === null) void this.#do(client, state);
       });
     }
@@ -113,7 +111,8 @@ export class Director {
     });
   }
 
-  async #signal(by: Inhabitant, { run, signal, payload, how }: Extract<Deed, { kind: 'signal' }>): Promise<void> {
+  async #signal(by: Inhabitant, deed: Extract<Deed, { kind: 'signal' }>): Promise<void> {
+    const { run, signal, payload, how } = deed;
     const handle = by.client.get(this.#any, run);
     if (how === 'alone') {
       await handle.signal(signal, payload, { id: payload });

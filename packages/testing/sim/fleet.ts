@@ -18,7 +18,8 @@ const batch = 100;
 const mostFailures = 5;
 
 /** Simulates all of these seeds, or as many as there is time for. */
-export async function simulateAll({ from, count, processes, limitMs, progress }: FleetOptions): Promise<Tally> {
+export async function simulateAll(options: FleetOptions): Promise<Tally> {
+  const { from, count, processes, limitMs, progress } = options;
   const tally = emptyTally();
   const began = systemEnv.monotonic();
   let next = from;
@@ -48,7 +49,8 @@ class Ship {
   simulate(seeds: Seeds): Promise<Tally> {
     return new Promise((resolve, reject) => {
       const gone = (code: number | null): void => {
-        reject(new Error(`The process that simulates ${seeds.count} seeds from ${seeds.from} on has ended (${code}).`));
+        const what = `${seeds.count} seeds from ${seeds.from} on`;
+        reject(new Error(`The process that simulates ${what} has ended (${code}).`));
       };
       this.#child.once('exit', gone);
       this.#child.once('message', (tally: Tally) => {

@@ -58,8 +58,8 @@ class Drawing {
     const chance = this.#chance;
     const id = this.#id();
     const op = chance.pick([
-      'step', 'step', 'step', 'transaction', 'transaction', 'sleep', 'sleep', 'wait', 'wait', 'event', 'child',
-      'facts', 'patched', 'publish', 'set', 'rollback', 'map',
+      'step', 'step', 'step', 'transaction', 'transaction', 'sleep', 'sleep', 'wait', 'wait', 'event',
+      'child', 'facts', 'patched', 'publish', 'set', 'rollback', 'map',
     ] as const);
     const ms = (): number => chance.pick([0, 1, 10, 100, chance.between(10, 1_500)]);
     switch (op) {
@@ -68,7 +68,9 @@ class Drawing {
         return { op, id, ...this.#fate(), also: chance.pick(['nothing', 'nothing', 'signal', 'start']) };
       case 'sleep': return { op, id, ms: ms() };
       case 'wait':
-        return { op, id, signal: chance.pick(this.#around.signals), timeoutMs: chance.odds(0.2) ? null : ms() };
+        return {
+          op, id, signal: chance.pick(this.#around.signals), timeoutMs: chance.odds(0.2) ? null : ms(),
+        };
       case 'event': return { op, id, key: chance.pick(this.#around.keys), timeoutMs: ms() };
       case 'publish': return { op, id, chunks: chance.between(1, 3) };
       case 'set': return { op, id, attribute: chance.pick(['x', 'y']) };

@@ -90,7 +90,8 @@ class Code {
 
   /** Whether an error ends the run, or its branch, and is not for its code to handle. */
   #isEnding(error: unknown): boolean {
-    return error instanceof RunTimeoutError || (error instanceof RunCancelledError && error.runId === this.#run);
+    return error instanceof RunTimeoutError ||
+      (error instanceof RunCancelledError && error.runId === this.#run);
   }
 
   #do(ctx: AnyCtx, node: Node): unknown {
@@ -118,7 +119,8 @@ class Code {
       case 'wait':
         return node.timeoutMs === null
           ? ctx.waitFor(node.signal) : ctx.waitFor(node.signal, { timeout: node.timeoutMs });
-      case 'event': return ctx.waitForEvent('news', { key: node.key, timeout: node.timeoutMs, lookBack: '1s' });
+      case 'event':
+        return ctx.waitForEvent('news', { key: node.key, timeout: node.timeoutMs, lookBack: '1s' });
       case 'facts': return [ctx.now().getTime(), ctx.random(), ctx.uuid()];
       case 'patched': return ctx.patched(node.id);
       case 'set': return ctx.set({ [node.attribute]: node.id });

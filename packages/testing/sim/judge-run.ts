@@ -2,8 +2,7 @@
 import { decode } from '@perdure/core/engine';
 import { isDeepStrictEqual } from 'node:util';
 import type { ModelRun } from '../dist/simulation/model-store.js';
-import type { Evidence } from './oracle.js';
-import { outcomeOf, programOf } from './oracle.js';
+import { outcomeOf, programOf, type Evidence } from './evidence.js';
 import { nodesOf, type Node, type Outcome } from './program.js';
 import { keyOf, type Call, type View } from './recorder.js';
 import { Reference } from './reference.js';
@@ -46,8 +45,8 @@ function lastView({ recorder, accuse }: Evidence, run: ModelRun, body: Node): Vi
   const fits = ends.filter(({ end }) => isDeepStrictEqual(asTold(end), real));
   const [last] = fits.slice(-1);
   if (last !== undefined) return last.view;
-  accuse(`outcome-differs: run ${run.id}: code ended with ${JSON.stringify(ends.map(({ end }) => asTold(end)))}, ` +
-    `the run with ${JSON.stringify(real)}`);
+  const told = JSON.stringify(ends.map(({ end }) => asTold(end)));
+  accuse(`outcome-differs: run ${run.id}: code ended with ${told}, the run with ${JSON.stringify(real)}`);
   return null;
 }
 
@@ -119,7 +118,7 @@ interface Shown {
 }
 
 function shownIn(views: readonly View[]): Shown[] {
-  return views.flatMap((view) => view.shown.map((call) => ({ call, key: keyOf({ ...view, node: call.node }) })));
+  return views.flatMap((view) => view.shown.map((call) => ({ call, key: view.keyOf(call.node) })));
 }
 
 /** Signals that were taken, in the order in which they were. */
@@ -142,7 +141,9 @@ function judgeSignals({ store, accuse }: Evidence, judged: Judged): void {
     seen.add(value);
     if (message === undefined) accuse(`signal-unsent: ${key} took ${String(value)}`);
     else if (store.inboxOf(id).has(message.id)) accuse(`signal-left: ${key} took ${String(value)}`);
-    else if (message.sentAt < (lastOf.get(message.name) ?? 0)) accuse(`signal-order: ${key} took ${String(value)}`);
+    else if (message.sentAt < (lastOf.get(message.name) ?? 0)) {
+      accuse(`signal-order: ${key} took ${String(value)}`);
+    }
     lastOf.set(message?.name ?? '', message?.sentAt ?? 0);
   }
 }
@@ -161,19 +162,21 @@ function judgePassedBy({ recorder, deeds, accuse }: Evidence, judged: Judged): v
       if (deed.kind !== 'signal' || deed.run !== run.id || deed.signal !== node.signal) continue;
       if (doneAt === null || doneAt > until) continue;
       if ((taken.get(deed.payload) ?? Infinity) < (order.get(call) ?? 0)) continue;
-      accuse(`signal-passed-by: ${key} waited until ${until} in vain, ${deed.payload} was there at ${doneAt}`);
+      accuse(`signal-passed-by: ${key} waited until ${until} in vain, ` +
+        `${deed.payload} was there at ${doneAt}`);
     }
   }
 }
 
 /** What was registered is undone where the code failed, last first, and nowhere else. */
 function judgeRollbacks({ recorder, accuse }: Evidence, { run, nodes, last }: Judged): void {
-  const registered = last.shown.filter(({ node, outcome }) => outcome?.ok === true && nodes.get(node)?.op === 'rollback')
-    .map(({ node }) => node).reverse();
+  const registered = last.shown.filter(({ outcome }) => outcome?.ok === true).map(({ node }) => node)
+    .filter((node) => nodes.get(node)?.op === 'rollback').reverse();
   const undone = recorder.undone.filter((spot) => spot.run === run.id).map(({ node }) => node);
   const expected = run.status === 'completed' ? [] : registered;
   if (run.status === 'parked' || expected.join(' ') === undone.join(' ')) return;
-  accuse(`rollback: run ${run.id} (${run.status}) registered ${registered.join(' ')}; undone ${undone.join(' ')}`);
+  accuse(`rollback: run ${run.id} (${run.status}) registered ${registered.join(' ')}; ` +
+    `undone ${undone.join(' ')}`);
 }
 
 /** What a run shows to the outside. */
@@ -193,7 +196,8 @@ function judgeShown({ store, accuse }: Evidence, { run, nodes, last }: Judged): 
   }
   const real = store.attributesOf(run.id);
   for (const [name, value] of Object.entries(attributes)) {
-    if (real[name] !== value) accuse(`attribute-differs: run ${run.id}: ${name} is ${String(real[name])}, not ${value}`);
+    if (real[name] === value) continue;
+    accuse(`attribute-differs: run ${run.id}: ${name} is ${String(real[name])}, not ${value}`);
   }
 }
 

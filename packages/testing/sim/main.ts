@@ -1,7 +1,7 @@
 // `pnpm sim`: generated workflows on a simulated system, many seeds, all of them judged. Ends with 1 if a
 // promise was broken.
 //   pnpm sim [--seeds=50000] [--from=0] [--minutes=…] [--processes=2]
-//   pnpm sim --seed=N [--trace]      one seed, told at length; made smaller, a failing one prints its command
+//   pnpm sim --seed=N [--trace]      one seed, told at length
 //   pnpm sim --single [--seeds=…]    in this process, until the first violation
 //   pnpm sim --broken=stale-writes … on a database that is broken on purpose (broken.ts has the list)
 import { availableParallelism } from 'node:os';
@@ -67,7 +67,9 @@ async function explain(seed: number): Promise<void> {
 
 async function simulateMany(): Promise<Tally> {
   const seeds = { from: whole('from', 0), count: whole('seeds', 50_000) };
-  if (values.single === true || values.broken !== undefined) return tallyOf(seeds, ({ failures }) => failures.length > 0);
+  if (values.single === true || values.broken !== undefined) {
+    return tallyOf(seeds, ({ failures }) => failures.length > 0);
+  }
   let toldAt = systemEnv.monotonic();
   return simulateAll({
     ...seeds, processes: whole('processes', Math.min(2, availableParallelism())),

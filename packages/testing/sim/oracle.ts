@@ -1,29 +1,12 @@
 // Judges a simulation when everything has come to its end: what the database holds against what was asked of
 // it, what code was shown, and what bodies did.
-import { decode, decodeError } from '@perdure/core/engine';
-import type { ModelRun, ModelStore } from '../dist/simulation/model-store.js';
-import type { DeedState } from './director.js';
-import { nameOf, tinyName } from './interpret.js';
+import { decodeError } from '@perdure/core/engine';
+import { outcomeOf, type Evidence } from './evidence.js';
+import { tinyName } from './interpret.js';
 import { judgeRun } from './judge-run.js';
-import type { Outcome, Program } from './program.js';
-import { keyOf, type Recorder } from './recorder.js';
+import type { Program } from './program.js';
+import { keyOf } from './recorder.js';
 import { nameOf as nameOfDeed } from './script.js';
-import type { Story } from './story.js';
-
-/** What is judged. */
-export interface Evidence {
-  readonly story: Story;
-  readonly store: ModelStore;
-  readonly recorder: Recorder;
-  readonly deeds: readonly DeedState[];
-  /** Rows of the business, as often as they were written. */
-  readonly rows: ReadonlyMap<string, number>;
-  /** Signals that were sent so that nobody waits for ever. */
-  readonly released: ReadonlySet<string>;
-  /** Nothing failed and nothing was slow: no body had a reason to run twice. */
-  readonly calm: boolean;
-  accuse(what: string): void;
-}
 
 /** Finds everything that is not as it must be. */
 export function judge(evidence: Evidence): void {
@@ -33,20 +16,6 @@ export function judge(evidence: Evidence): void {
   for (const run of evidence.store.runs.values()) {
     if (run.workflow !== tinyName) judgeRun(evidence, run);
   }
-}
-
-/** How a run ended, as whoever waits for it is told. */
-export function outcomeOf(run: ModelRun): Outcome | null {
-  if (run.status === 'completed') return { ok: true, value: decode(run.output) };
-  if (run.status === 'cancelled') return { ok: false, error: 'RUN_CANCELLED' };
-  if (run.status !== 'failed') return null;
-  const cause = run.error === null ? 'nothing' : nameOf(decodeError(run.error));
-  return { ok: false, error: `RUN_FAILED ${cause}` };
-}
-
-/** The program that a run runs. */
-export function programOf({ programs }: Story, run: ModelRun): Program | undefined {
-  return programs.find(({ name }) => name === run.workflow);
 }
 
 function judgeDeeds({ deeds, store, rows, accuse }: Evidence): void {
@@ -97,8 +66,9 @@ function judgeRecord(
   if (store.runs.get(run)?.generation !== generation) return;
   const entry = [...store.entriesOf(run, generation).values()]
     .find(({ kind, name }) => kind === 'transaction' && name === node);
-  const succeeded = entry !== undefined && entry.error === null;
-  if (succeeded !== (written === 1)) accuse(`transaction-apart: ${key}: recorded ${succeeded}, ${written} rows`);
+  const isRecorded = entry !== undefined && entry.error === null;
+  if (isRecorded === (written === 1)) return;
+  accuse(`transaction-apart: ${key}: recorded ${isRecorded}, ${written} rows`);
 }
 
 function transactionsIn(node: Program['body']): [string, string][] {

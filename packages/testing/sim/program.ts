@@ -1,7 +1,7 @@
 // Generated workflows: a small tree of what a workflow can say. It is interpreted twice, as a workflow on the
 // engine (interpret.ts) and without one (reference.ts).
 
-/** One thing that a workflow does. Ids are unique in a seed: they name steps, and what is recorded of them. */
+/** One thing that a workflow does. Ids are unique in a seed: they name steps, and what is told of them. */
 export type Node =
   | { readonly op: 'step'; readonly id: string; readonly ms: number; readonly failures: number;
       readonly attempts: number }

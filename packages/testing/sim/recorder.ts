@@ -46,6 +46,11 @@ export class View {
     this.run = run;
     this.generation = generation;
   }
+
+  /** One text for the place of a call. */
+  keyOf(node: string): string {
+    return keyOf({ run: this.run, generation: this.generation, node });
+  }
 }
 
 /** The record of one simulation. */
@@ -80,7 +85,7 @@ export class Recorder {
   begin(view: View, node: string): Call {
     const call: Call = { node, outcome: null, shownAt: null };
     view.calls.set(node, call);
-    const key = keyOf({ ...view, node });
+    const key = view.keyOf(node);
     if (!this.begunAt.has(key)) this.begunAt.set(key, this.#now());
     return call;
   }
@@ -97,7 +102,7 @@ export class Recorder {
     const fresh = view.shown.slice(view.confirmed);
     view.confirmed = view.shown.length;
     for (const { node, outcome } of fresh) {
-      const key = keyOf({ ...view, node });
+      const key = view.keyOf(node);
       const known = this.#confirmed.get(key);
       if (outcome === null) continue;
       if (known === undefined) this.#confirmed.set(key, outcome);

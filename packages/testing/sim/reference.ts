@@ -64,10 +64,11 @@ export class Reference {
   #all(shown: Outcome, below: readonly (Outcome | null)[]): boolean {
     if (!shown.ok) return below.some((each) => same(shown, each));
     const values = below.map((each, index) => [`b${index}`, each?.ok === true ? each.value : null]);
-    return below.every((each) => each?.ok === true) && isDeepStrictEqual(shown.value, Object.fromEntries(values));
+    return below.every((each) => each?.ok === true) &&
+      isDeepStrictEqual(shown.value, Object.fromEntries(values));
   }
 
-  #race(node: Extract<Node, { nodes: unknown }>, shown: Outcome, below: readonly (Outcome | null)[]): boolean {
+  #race(node: Race, shown: Outcome, below: readonly (Outcome | null)[]): boolean {
     if (!shown.ok) return below.some((each) => same(shown, each));
     const { winner, value } = shown.value as { winner: string; value: unknown };
     const index = Number(winner.slice(1));
@@ -76,7 +77,7 @@ export class Reference {
   }
 
   /** A race is decided by time, however late the run gets to it. */
-  #wasFirst({ nodes }: Extract<Node, { nodes: unknown }>, winner: number, value: unknown): boolean {
+  #wasFirst({ nodes }: Race, winner: number, value: unknown): boolean {
     const won = nodes[winner];
     const took = won === undefined ? null : endsAfter(won, value);
     if (took === null) return true;
@@ -107,6 +108,8 @@ export class Reference {
     return typeof shown.value === 'string' && this.#facts.sent.has(shown.value);
   }
 }
+
+type Race = Extract<Node, { readonly op: 'race' }>;
 
 interface Parts {
   readonly below: readonly (Outcome | null)[];
@@ -141,9 +144,11 @@ function fares(
     values.every((value) => typeof value === 'string' && value.startsWith(`${id} `));
 }
 
-/** After how long a call ends by the clock alone; null where something else may end it. */
+/**
+ * After how long a call ends by the clock alone; null where something else may end it. Times of waits for
+ * events begin later than those of their neighbours: when they have subscribed.
+ */
 function endsAfter(node: Node, value: unknown): number | null {
   if (node.op === 'sleep') return node.ms;
-  if (node.op === 'wait' || node.op === 'event') return value === null ? node.timeoutMs : null;
-  return null;
+  return node.op === 'wait' && value === null ? node.timeoutMs : null;
 }

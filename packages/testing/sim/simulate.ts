@@ -119,7 +119,7 @@ class Simulation {
         .filter(({ sentAt }) => sentAt < long).map(({ kind, name }) => `${kind} ${name}`));
       for (const { kind, name, place } of store.callsOf(id, generation)) {
         if (!lies.has(`${kind} ${name}`)) continue;
-        this.#world.accuse(`unheard: run ${id} waits at ${place} for ${kind} '${name}', which lies in its inbox`);
+        this.#world.accuse(`unheard: run ${id} waits at ${place} for ${kind} '${name}', which lies there`);
       }
       if (lies.has('cancel cancel')) this.#world.accuse(`unheard: run ${id} was not told of its cancel`);
     }
@@ -162,9 +162,11 @@ class Simulation {
     // A zombie may still look at what a later generation has left behind.
     if (this.#world.store.runs.get(run)?.generation !== generation) return;
     const recorded = new Map<string, RecordedEntry>();
-    for (const entry of this.#world.store.entriesOf(run, generation).values()) recorded.set(entry.name, entry);
+    const entries = this.#world.store.entriesOf(run, generation);
+    for (const entry of entries.values()) recorded.set(entry.name, entry);
     for (const { node, outcome } of calls) {
-      if (!this.#steps.has(node) || outcome === null || (!outcome.ok && outcome.error === ending)) continue;
+      if (!this.#steps.has(node) || outcome === null) continue;
+      if (!outcome.ok && outcome.error === ending) continue;
       const entry = recorded.get(node);
       if (entry !== undefined && (!outcome.ok || decode(entry.value) === outcome.value)) continue;
       this.#world.accuse(`acted-before-durable: ${run}/${generation}: ${node} was shown ` +

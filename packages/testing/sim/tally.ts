@@ -21,7 +21,8 @@ export function emptyTally(): Tally {
 /** Adds one simulation. */
 export function addReport(tally: Tally, { seed, events, runs, faults, violations }: Report): void {
   add(tally, {
-    seeds: 1, events, runs, faults: { ...faults }, failures: violations.length > 0 ? [{ seed, violations }] : [],
+    seeds: 1, events, runs, faults: { ...faults },
+    failures: violations.length > 0 ? [{ seed, violations }] : [],
   });
 }
 

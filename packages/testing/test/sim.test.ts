@@ -50,7 +50,7 @@ describe('a database that is broken is found out', () => {
 
   test('and the command that a smaller story is given with shows the same', async () => {
     const { lines } = await sim('--single', '--shrink', '--seeds=50', '--broken=mail-stays');
-    const [, first] = /^VIOLATION in seed \d+: ([a-z-]+):/.exec(lines.find((line) => line.startsWith('VIO')) ?? '') ?? [];
+    const [, first] = /VIOLATION in seed \d+: ([a-z-]+):/.exec(lines.join('\n')) ?? [];
     const [, options] = /see it again with: pnpm sim (.*)$/.exec(lines.join('\n').trimEnd()) ?? [];
     const again = await sim(...options?.split(' ') ?? []);
     expect(options).toContain('--faults=');

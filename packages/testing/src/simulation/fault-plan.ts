@@ -57,12 +57,13 @@ export interface Weather {
 
 /** By how much more, or less, than others these are struck: most calls of an idle system find nothing. */
 const weights: ReadonlyMap<string, number> = new Map([
-  ['commit', 2], ['claim', 0.5], ['carry', 0.3], ['readRuns', 0.3], ['seeWorker', 0.1], ['registerWorker', 0.1],
+  ['commit', 2], ['claim', 0.5], ['carry', 0.3], ['readRuns', 0.3], ['seeWorker', 0.1],
+  ['registerWorker', 0.1],
 ]);
 
 /** Kinds that find few calls to strike are struck more often, those that stop everything less. */
 const frequency: ReadonlyMap<FaultKind, number> = new Map([
-  ['partial', 3], ['conflict', 1.5], ['freeze', 0.5], ['timed-out', 0.7], ['late', 0.7],
+  ['partial', 10], ['conflict', 1.5], ['freeze', 0.5], ['timed-out', 0.7], ['late', 0.7],
 ]);
 
 /** What a plan is made of. */

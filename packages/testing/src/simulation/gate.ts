@@ -1,11 +1,10 @@
 // Whether what happens to a simulated process reaches it: while it is shut everything waits before it, and
 // once it is gone nothing comes in any more.
-import type { SimEvent } from './sim-loop.js';
 
 /** The way into one thread of a simulated process. */
 export class Gate {
   #state: 'open' | 'shut' | 'gone' = 'open';
-  #held: SimEvent[] = [];
+  #held: Array<() => void> = [];
 
   get isOpen(): boolean {
     return this.#state === 'open';
@@ -15,9 +14,9 @@ export class Gate {
     return this.#state === 'gone';
   }
 
-  /** An event that came while the gate was not open. */
-  hold(event: SimEvent): void {
-    if (this.#state === 'shut') this.#held.push(event);
+  /** Something came while the gate was not open: `admit` lets it in. */
+  hold(admit: () => void): void {
+    if (this.#state === 'shut') this.#held.push(admit);
   }
 
   shut(): void {
@@ -25,12 +24,12 @@ export class Gate {
   }
 
   /** Opens it; what waited comes in as it came. */
-  open(admit: (event: SimEvent) => void): void {
+  open(): void {
     if (this.#state !== 'shut') return;
     this.#state = 'open';
     const held = this.#held;
     this.#held = [];
-    for (const event of held) admit(event);
+    for (const admit of held) admit();
   }
 
   /** For good. */

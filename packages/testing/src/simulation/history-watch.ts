@@ -1,6 +1,6 @@
 // What must never change once it is written: how a run ended, and what it has recorded. Looked at after every
 // change, so that it is known which one broke it.
-import { type RecordedEntry } from '@perdure/core/engine';
+import type { RecordedEntry } from '@perdure/core/engine';
 import type { ModelRun, ModelStore } from './model-store.js';
 
 /** Watches the runs of one database, none of which is begun anew by hand. */
@@ -30,7 +30,8 @@ export class HistoryWatch {
 
   #checkRecord(run: ModelRun): void {
     const { id, generation } = run;
-    if (generation < (this.#generations.get(id) ?? 0)) this.#accuse(`generation-back: run ${id}: ${generation}`);
+    const before = this.#generations.get(id) ?? 0;
+    if (generation < before) this.#accuse(`generation-back: run ${id}: ${generation}`);
     this.#generations.set(id, generation);
     const key = `${generation} ${id}`;
     const known = this.#known.get(key) ?? new Map<string, RecordedEntry>();

@@ -1,8 +1,8 @@
 // The database of a simulation: the memory store, whose verbs take effect whole in the event in which they
 // arrive. Only what waits for a stranger's transaction takes events of its own.
 import {
-  MemoryStore, type Attributes, type Encoded, type Message, type RecordedCall, type RecordedChunk, type RecordedEntry,
-  type StoredStatus,
+  MemoryStore, type Attributes, type Encoded, type Message, type RecordedCall, type RecordedChunk,
+  type RecordedEntry, type StoredStatus,
 } from '@perdure/core/engine';
 import type { Chance } from './chance.js';
 import type { SimLoop } from './sim-loop.js';
@@ -52,7 +52,7 @@ export class ModelStore extends MemoryStore {
     try {
       const answer = verb();
       // Batches are served in the reaction to this one's arrival, before anybody else's.
-      this.#broken.failures = breaksOff ? 0.5 : 0;
+      this.#broken.failures = breaksOff ? 0.8 : 0;
       return answer;
     } finally {
       this.#env.arriving = false;

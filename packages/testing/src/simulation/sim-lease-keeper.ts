@@ -1,6 +1,8 @@
 // The lease thread of a simulated worker, as packages/sql/src/postgres/lease-thread.ts is: it renews what the
 // worker holds while the main loop is blocked, and hands it back when that takes too long.
-import { partOf, type Lease, type LeaseKeeper, type LeaseKeeperOptions, type TurnEnd } from '@perdure/core/engine';
+import {
+  partOf, type Lease, type LeaseKeeper, type LeaseKeeperOptions, type TurnEnd,
+} from '@perdure/core/engine';
 import type { Wire } from './wire.js';
 
 type Held = Parameters<LeaseKeeper['hold']>[0];
@@ -71,7 +73,7 @@ export class SimLeaseKeeper implements LeaseKeeper {
     if (!renew) this.#held.clear();
     const { loop } = process;
     loop.add({ at: loop.now + plan.wayMs(), actor: 'database', label: `${process.name} keeps`, run: () => {
-      void store.arrive(() => store.commit(writes)).then(() => done('commit'));
+      void store.arrive(() => store.commit(writes)).finally(() => done('commit'));
     } });
   }
 }

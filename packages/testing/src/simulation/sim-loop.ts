@@ -82,8 +82,8 @@ export class SimLoop {
     return { cancel: () => void (event.run = null) };
   }
 
-  /** Lets events in that waited at a gate; they happen now. */
-  admit(event: SimEvent): void {
+  /** Lets an event in that waited at a gate; it happens now. */
+  #admit(event: SimEvent): void {
     // The same event: who set it can still call it off.
     event.at = this.#now;
     event.order = this.#order++;
@@ -184,7 +184,7 @@ export class SimLoop {
       }
     }
     if (away.size > 0) this.#ready = this.#ready.filter((event) => !away.has(event));
-    for (const event of away) if (event.run !== null) event.gate?.hold(event);
+    for (const event of away) if (event.run !== null) event.gate?.hold(() => this.#admit(event));
     return open;
   }
 }

@@ -85,7 +85,7 @@ export class SimProcess implements Env {
 
   /** It goes on: whatever waited happens now. */
   thaw(): void {
-    for (const gate of [this.thread, this.main]) gate.open((event) => this.loop.admit(event));
+    for (const gate of [this.thread, this.main]) gate.open();
   }
 
   /** Its wall clock is set. */

@@ -5,7 +5,9 @@
 //       when it notices. Only a COMMIT may have happened all the same.
 //   T2. What is written to the business, as an application's rows are, is there with the commit, or never.
 //   T3. Who waits for a stranger's row waits for a second at most; then the server calls it a deadlock.
-import { NonRetryableError, type StepTransactions, type TransactionHandle, type Transactor } from '@perdure/core';
+import {
+  NonRetryableError, type StepTransactions, type TransactionHandle, type Transactor,
+} from '@perdure/core';
 import {
   ValueRefusedError, type EmitAnswer, type MemoryTransaction, type NewEvent, type NewMessage, type NewRun,
   type SendAnswer, type StartAnswer, type StartStore,

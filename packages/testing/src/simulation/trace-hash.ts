@@ -1,4 +1,5 @@
-// A fingerprint of what happened in a simulation, event by event: two traces that differ anywhere differ in it.
+// A fingerprint of what happened in a simulation, event by event: two traces that differ anywhere differ in
+// it.
 
 /** The fingerprint of a trace so far. */
 export class TraceHash {

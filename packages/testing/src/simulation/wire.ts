@@ -51,9 +51,12 @@ export class Wire {
     return new Promise((resolve, reject) => {
       const fault = plan.draw(call);
       const answer: Settle<Answer> = {
-        ok: (value) => this.#happen(process, plan.wayMs(), () => resolve(value), this.#labelsOf(call).answer),
+        ok: (value) =>
+          this.#happen(process, {
+            inMs: plan.wayMs(), label: this.#labelsOf(call).answer, run: () => resolve(value),
+          }),
         bad: (error, inMs = plan.wayMs()) =>
-          this.#happen(process, inMs, () => reject(error), this.#labelsOf(call).failure),
+          this.#happen(process, { inMs, label: this.#labelsOf(call).failure, run: () => reject(error) }),
       };
       if (fault === null) this.#arrive(call, answer);
       else this.#suffer(fault, call, answer);
@@ -91,7 +94,10 @@ export class Wire {
       this.#stop(fault, process);
       // It stopped before it had sent the call, or after that.
       if (plan.between(0, 1) === 0) this.#arrive(call, answer);
-      else this.#happen(process, 0, () => this.#arrive(call, answer), `sends ${call.verb}`);
+      else {
+        const run = (): void => this.#arrive(call, answer);
+        this.#happen(process, { inMs: 0, label: `sends ${call.verb}`, run });
+      }
     }
   }
 
@@ -102,7 +108,7 @@ export class Wire {
       process.kill();
     };
     if (fault === 'kill-after') this.#arrive(call, { ok: die, bad: die });
-    else this.#happen(null, plan.wayMs(), die, `kill ${process.name}`);
+    else this.#happen(null, { inMs: plan.wayMs(), label: `kill ${process.name}`, run: die });
   }
 
   #stop(fault: 'freeze' | 'block', process: SimProcess): void {
@@ -111,7 +117,8 @@ export class Wire {
     plan.count(fault);
     if (fault === 'freeze') process.freeze();
     else process.block();
-    this.#happen(null, plan.between(...stopMs), () => process.thaw(), `thaw ${process.name}`);
+    const label = `thaw ${process.name}`;
+    this.#happen(null, { inMs: plan.between(...stopMs), label, run: () => process.thaw() });
   }
 
   #arrive<Answer>(
@@ -120,9 +127,9 @@ export class Wire {
     const { store, plan, done } = this.parts;
     const arrive = (): void => {
       const effect = store.arrive(() => call.effect(), breaksOff);
-      void effect.then(ok, bad).then(() => done(call.verb));
+      void effect.then(ok, bad).finally(() => done(call.verb));
     };
-    this.#happen(null, inMs ?? plan.wayMs(), arrive, this.#labelsOf(call).call);
+    this.#happen(null, { inMs: inMs ?? plan.wayMs(), label: this.#labelsOf(call).call, run: arrive });
   }
 
   // The same few texts all the time: made once.
@@ -134,7 +141,7 @@ export class Wire {
     return labels;
   }
 
-  #happen(to: SimProcess | null, inMs: number, run: () => void, label: string): void {
+  #happen(to: SimProcess | null, { inMs, label, run }: Happening): void {
     const { loop } = this.parts.process;
     loop.add({ at: loop.now + inMs, actor: to?.name ?? 'database', gate: to?.main ?? null, label, run });
   }
@@ -143,6 +150,12 @@ export class Wire {
 interface Settle<Answer> {
   ok(answer: Answer): void;
   bad(error: unknown, inMs?: number): void;
+}
+
+interface Happening {
+  readonly inMs: number;
+  readonly label: string;
+  readonly run: () => void;
 }
 
 /** What the events of a call are called in a trace. */
