@@ -271,13 +271,13 @@ test('it may take longer than the lease', async () => {
     const lasts = await ctx.transaction('sell', { timeout: '20 seconds' }, async (tx) => {
       bodies++;
       await sell(tx, ctx.runId);
-      await sql('select pg_sleep(1.2)');
+      await sql('select pg_sleep(2.5)');
       return (await sql(covered, [ctx.runId]))[0]?.['yes'];
     });
     return ctx.step('after', () => lasts);
   });
-  await stage.work([flow], { leaseDuration: '300 ms' });
-  await stage.work([flow], { leaseDuration: '300 ms', connection: await stage.connect() });
+  await stage.work([flow], { leaseDuration: '1 second' });
+  await stage.work([flow], { leaseDuration: '1 second', connection: await stage.connect() });
   const run = await client.start(flow);
   expect([await run.result(), bodies, await sold(run.id)]).toEqual([true, 1, ['tea']]);
   expect([lost, claims.length]).toEqual([[], 1]);
