@@ -47,8 +47,9 @@ function renewText(s: string): string {
   return `${held(s, '$4')} due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'${those('$4')}`;
 }
 
+// It is no rest: what the main loop writes after it is lost, and not taken for a rest that was sent before.
 function handBackText(s: string): string {
-  return `${held(s, '$3')} due_at = clock_timestamp(), claim = null, rested_from = r.epoch,
+  return `${held(s, '$3')} due_at = clock_timestamp(), claim = null,
          epoch = greatest(r.epoch + 1, ${micros('clock_timestamp()')})${those('$3')} returning r.id`;
 }
 
