@@ -28,6 +28,8 @@ export class Book {
   readonly dead: Set<number> = new Set();
   /** `pid run`: that process lost that run. */
   readonly lost: Set<string> = new Set();
+  /** What was heard of each run, in order: `pid what`. */
+  readonly stories: Map<string, string[]> = new Map();
   /** What no process should have said. */
   readonly strange: string[] = [];
   /** Times that something was said, by name. */
@@ -38,6 +40,7 @@ export class Book {
 
   hear(said: Said, from: ChaosProcess): void {
     this.said.set(said.name, (this.said.get(said.name) ?? 0) + 1);
+    if ('runId' in said) this.#story(said.runId).push(`${from.pid} ${said.name}`);
     if (said.name === 'lost') this.lost.add(`${from.pid} ${said.runId}`);
     if (said.name === 'restored') this.strange.push(`worker ${from.pid} believed in a restore: ${said.why}`);
     if (said.name === 'asked') {
@@ -53,6 +56,12 @@ export class Book {
       this.#listeners.delete(listener);
       listener.heard(from);
     }
+  }
+
+  #story(runId: string): string[] {
+    const found = this.stories.get(runId) ?? [];
+    this.stories.set(runId, found);
+    return found;
   }
 
   #open({ pid }: ChaosProcess, by: number): void {

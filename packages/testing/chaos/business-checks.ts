@@ -59,11 +59,12 @@ const rules: Readonly<Record<string, string>> = {
   'an attempt that ran twice in one claim': `
     select run, key, attempt, pid, claim, count(*) from effects
      group by 1, 2, 3, 4, 5 having count(*) > 1`,
-  'a body that ran again although its worker neither died nor lost the run': `
+  // One of the two is a worker that the lease went away from: the one before, or one that did not know yet.
+  'a body that ran again although no worker of it died or lost the run': `
     select e.run, e.step, e.attempt, e.pid, e.at, l.pid as later, l.at as later_at from effects e
       join effects l on (l.run, l.key, l.attempt) = (e.run, e.key, e.attempt) and l.at > e.at
-     where e.pid not in (select pid from dead)
-       and not exists (select from lost x where x.pid = e.pid and x.run = e.run)`,
+     where e.pid not in (select pid from dead) and l.pid not in (select pid from dead)
+       and not exists (select from lost x where x.pid in (e.pid, l.pid) and x.run = e.run)`,
   // 22
   'a key that is not that of its step alone': `
     select key, count(distinct (run, generation, step)) as steps from effects group by key
@@ -113,10 +114,16 @@ export async function checkBusiness(db: pg.ClientBase, book: Book): Promise<stri
   const wrong: string[] = [];
   for (const [what, query] of Object.entries(rules)) {
     const { rows } = await db.query<Record<string, unknown>>(query);
-    wrong.push(...rows.slice(0, 4).map((row) => `${what}: ${JSON.stringify(row)}`));
+    wrong.push(...rows.slice(0, 4).map((row) => `${what}: ${JSON.stringify(row)}${storyOf(book, row)}`));
     if (rows.length > 4) wrong.push(`${what}: and ${rows.length - 4} more`);
   }
   return [...wrong, ...await checkOutcomes(db)];
+}
+
+/** What was heard of the run that a rule found. */
+function storyOf({ stories }: Book, row: Readonly<Record<string, unknown>>): string {
+  const story = stories.get(String(row['run'] ?? row['run_id'] ?? row['id']));
+  return story === undefined ? '' : ` (heard: ${story.join(', ')})`;
 }
 
 async function layBeside(db: pg.ClientBase, book: Book): Promise<void> {
