@@ -2,8 +2,8 @@
 // carrier.ts.
 import type { Hints } from '@perdure/core/engine';
 import type {
-  ChildAnswer, Continuity, Env, Lease, LiveRun, Mail, MailWant, NewChild, NewMessage, NewSubscription, SendAnswer, Store,
-  SubscribeAnswer,
+  ChildAnswer, Continuity, Env, Lease, LiveRun, Mail, MailWant, NewChild, NewMessage, NewSubscription,
+  SendAnswer, Store, SubscribeAnswer,
 } from '@perdure/core/engine';
 import { Lane } from './lane.js';
 import type { Outage } from './outage.js';
