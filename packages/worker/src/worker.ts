@@ -179,7 +179,9 @@ class DatabaseWorker implements Worker, Adopter {
     this.#keeper = connection.keepLeases({ leaseMs: this.#leaseMs, renewMs: this.#renewMs, loopLimitMs });
     this.#undo.push(connection.hints.onDue(() => this.#poller.poke()), connection.hints.listen());
     this.#undo.push(connection.hints.onMail(() => this.#carrier.poke()));
-    this.#unwatch = connection.continuity.onBreak((why) => tellRestored(this.#log, why, this.#turns.forget()));
+    this.#unwatch = connection.continuity.onBreak((why) => {
+      tellRestored(this.#log, why, this.#turns.forget());
+    });
     this.#carrier.start();
     this.#registry.start();
     connection.adopters.add(this);
