@@ -25,10 +25,10 @@ export class MemoryCarrier extends MemoryTies {
 
   // ---- promises ------------------------------------------------------------------------------------------
 
-  /** Ends that nobody has heard of, and that can be told now. */
+  /** Ends that nobody has heard of, and that can be told now: not those that a stranger is about to undo. */
   protected endings(): string[] {
     return [...this.tables.mail.endings].filter((runId) => (
-      !this.toTerminate(runId).some((childId) => this.isLocked(childId))));
+      !this.isHeld(runId) && !this.toTerminate(runId).some((childId) => this.isLocked(childId))));
   }
 
   /** Watches that their child does not know of. */

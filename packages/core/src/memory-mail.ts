@@ -62,8 +62,12 @@ export class MemoryMail extends MemoryClaims implements StartStore {
       },
       send: (messages, pending) => {
         const items = this.stamped(messages);
-        return () => (this.waits(messages, textsOf, (message) => this.isSendHeld(message, pending)) ? null
-          : items.map(({ item, at }) => this.send(item, at, pending)));
+        // A run that is started while it waits is not seen.
+        const isThere = ({ runId }: NewMessage): boolean => this.existing(runId, pending) !== undefined;
+        const unseen = new Set(messages.filter((message) => !isThere(message)));
+        const isHeld = (message: NewMessage): boolean => this.isSendHeld(message, pending);
+        return () => (this.waits(messages, textsOf, isHeld) ? null : items.map(({ item, at }): SendAnswer => (
+          unseen.has(item) && isThere(item) ? { kind: 'no-run' } : this.send(item, at, pending))));
       },
       emit: (events, pending) => {
         const items = this.stamped(events);

@@ -117,6 +117,15 @@ export const brokenAgreements: readonly BrokenStore[] = [
     noticed: ['agreement: a run that a transaction begins anew'],
   },
   {
+    breaks: 'carriers stop where a transaction holds a run',
+    Store: class extends MemoryStore {
+      override async carry(...[request]: Parameters<MemoryStore['carry']>) {
+        return this.tables.held.size > 0 ? { told: [], more: false } : super.carry(request);
+      }
+    },
+    noticed: ['agreement: a carrier waits'],
+  },
+  {
     breaks: 'a message is busy before its run is looked for',
     Store: class extends MemoryStore {
       protected override send(...[message, at, pending]: Sent) {

@@ -120,6 +120,20 @@ const ofStrangers: readonly StoreCase[] = [
     }, 'rollback');
     assert.equal(only(await scene.store.startRuns([newRun('a')])).kind, 'exists');
   }),
+  promise('agreement: a carrier waits for no transaction that begins a run anew', async (scene) => {
+    await scene.store.startRuns([newRun('a'), newRun('b', { delayMs: longMs })]);
+    const cancel = signal('a', 'cancel', { kind: 'cancel', name: 'cancel' });
+    await sent(scene, [cancel]);
+    await told(scene.store.terminateRuns(['a'], terminated), { kind: 'done' });
+    await sent(scene, [signal('b', 'm1')]);
+    await scene.world.within(async (transaction) => {
+      assert.equal(only(await transaction.startRuns([newRun('a', { restart: true })])).kind, 'created');
+      const before = await carried(scene, 1);
+      assert.deepEqual(before, ['b']);
+    }, 'commit');
+    assert.deepEqual(await carried(scene), []);
+    await scene.claimOne('a');
+  }),
   promise('agreement: a message to a run that a transaction starts meets no run outside', async (scene) => {
     await scene.world.within(async (transaction) => {
       await transaction.startRuns([newRun('a')]);

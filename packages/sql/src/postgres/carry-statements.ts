@@ -1,7 +1,9 @@
 // Carrying: what senders inserted reaches the runs that it is for. Each piece is found by existence, in the
 // order in which it came, and is told of in the same statement that marks it.
 //
-//   Y1. A carrier waits for nobody: rows that others hold are passed by, and found by a later look.
+//   Y1. A carrier waits for nobody: rows that others hold are passed by, and found by a later look. A
+//       transaction of a caller that begins a run anew holds messages that it deletes, for as long as it is
+//       open.
 //   Y2. Send versus rest, claim and settlement. A message is marked only under the lock of its run's `ready`
 //       row, or when there is none. What had the lock before is seen: a rest is made due, a lease flagged;
 //       what has it afterwards sees the due time or the flag, since it reads the row under its own lock. A
@@ -104,11 +106,21 @@ w as (
     from d
    where d.held and r.id = d.run_id and r.part = d.part and not r.wake
      and (r.claim is not null or r.fresh or r.due_at > statement_timestamp())),
+l as materialized (
+  select i.run_id, i.part, i.kind, i.name, i.sent_at, i.id from i where i.held
+   union all
+  select x.run_id, x.part, x.kind, x.name, x.sent_at, x.id
+    from i cross join lateral (
+      select k.* from ${s}.inbox k
+       where k.run_id = i.run_id and k.part = i.part and k.kind = i.kind and k.name = i.name
+         and k.sent_at = i.sent_at and k.id = i.id for update skip locked) x
+   where i.gone and not i.held),
 n as (
   update ${s}.inbox k set noticed = true
-    from i where (i.held or i.gone) and k.run_id = i.run_id and k.part = i.part and k.kind = i.kind
+    from l i where k.run_id = i.run_id and k.part = i.part and k.kind = i.kind
      and k.name = i.name and k.sent_at = i.sent_at and k.id = i.id and k.noticed is not true)
-select run_id, pieces, ${micros('last')}, held, not held and not gone from d`;
+select run_id, pieces, ${micros('last')}, held,
+       not held and (not gone or (select true from l where l.run_id = d.run_id limit 1) is null) from d`;
 }
 
 /**
