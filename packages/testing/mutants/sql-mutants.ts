@@ -123,8 +123,8 @@ const carrying: readonly Mutant[] = [
   {
     name: 'sql-held-run-marked-as-told',
     file: 'sql/src/postgres/carry-statements.ts',
-    find: 'from i where (i.held or i.gone) and k.run_id',
-    replace: 'from i where k.run_id',
+    find: 'i.sent_at, i.id from i where i.held\n',
+    replace: 'i.sent_at, i.id from i\n',
     breaks: 'Y2: a message is marked only under the lock of its run',
     killers: [onPostgres('carry: a run that a stranger holds is told later')],
   },
