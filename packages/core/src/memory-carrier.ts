@@ -1,9 +1,12 @@
 // How the memory store carries mail: what senders inserted reaches the runs that it is for.
 //
 //   M5. A piece is carried whole or not at all, and may be carried again. What a stranger holds is left for
-//       later and is no reason to come back at once.
-import { childNotFound, eventBox, type CarryAnswer } from './mail.js';
-import type { EventRow, MessageRow, SubscriptionRow, TieRow } from './memory-mail-tables.js';
+//       later and is no reason to come back at once. Of an end, a child whose cancel a stranger holds is left
+//       alone; the others are seen to.
+import { cancelId, childNotFound, eventBox, type CarryAnswer } from './mail.js';
+import {
+  messageKey, type EventRow, type MessageRow, type SubscriptionRow, type TieRow,
+} from './memory-mail-tables.js';
 import { MemoryTies } from './memory-ties.js';
 import { nothing } from './store.js';
 
@@ -28,7 +31,8 @@ export class MemoryCarrier extends MemoryTies {
   /** Ends that nobody has heard of, and that can be told now: not those that a stranger is about to undo. */
   protected endings(): string[] {
     return [...this.tables.mail.endings].filter((runId) => (
-      !this.isHeld(runId) && !this.toTerminate(runId).some((childId) => this.isLocked(childId))));
+      !this.isHeld(runId) && !this.isStuck(runId) &&
+      !this.toTerminate(runId).some((childId) => this.isLocked(childId))));
   }
 
   /** Watches that their child does not know of. */
@@ -93,7 +97,9 @@ export class MemoryCarrier extends MemoryTies {
 
   /** Tells of the end of a run: those who watch it, and its children. */
   protected carryEnding(runId: string, terminated: string): void {
-    this.tables.mail.endings.delete(runId);
+    const { endings, stuck } = this.tables.mail;
+    endings.delete(runId);
+    stuck.delete(runId);
     const run = this.tables.runs.get(runId);
     const result = run === undefined ? null : this.resultOf(run);
     if (result === null) return;
@@ -102,9 +108,25 @@ export class MemoryCarrier extends MemoryTies {
     }
     for (const tie of this.tables.mail.tiesOf.get(runId) ?? []) {
       const effect = this.isParent(tie) ? this.onParentEnd(tie, result.outcome) : 'nothing';
-      if (effect === 'cancel') this.cancel(tie.childId, this.now());
+      if (effect === 'cancel' && this.isCancelHeld(tie.childId)) stuck.add(runId);
+      else if (effect === 'cancel') this.cancel(tie.childId, this.now());
       if (effect === 'terminate') this.terminate(tie.childId, terminated, this.now());
     }
+    // What was seen to is not changed by being seen to again.
+    if (stuck.has(runId)) endings.add(runId);
+  }
+
+  /** Whether all is told of an end but what a stranger's transaction holds. */
+  protected isStuck(runId: string): boolean {
+    if (!this.tables.mail.stuck.has(runId)) return false;
+    return [...this.tables.mail.tiesOf.get(runId) ?? []].some(({ childId }) => this.isCancelHeld(childId));
+  }
+
+  /** Whether a stranger's transaction cancels a run, and is still open. */
+  protected isCancelHeld(runId: string): boolean {
+    const run = this.tables.runs.get(runId);
+    return run !== undefined && this.takesMail(run) &&
+      this.tables.mail.heldMessages.has(messageKey({ runId, id: cancelId }));
   }
 
   /** Runs that are terminated when the end of this one is told. */

@@ -58,6 +58,8 @@ export class MailTables {
   readonly unknown: Set<TieRow> = new Set();
   /** Runs that settled and of whose end somebody is to hear. */
   readonly endings: Set<string> = new Set();
+  /** Those of them of which all is told but what an open transaction held. */
+  readonly stuck: Set<string> = new Set();
   readonly events: Map<string, EventRow> = new Map();
   readonly eventsIn: Map<string, Set<EventRow>> = new Map();
   /** Events that were not given to those who waited for them. */
@@ -134,6 +136,7 @@ export class MailTables {
     }
     this.tiesOf.delete(runId);
     this.endings.delete(runId);
+    this.stuck.delete(runId);
     for (const row of [...this.subscriptionsOf.get(runId) ?? []]) this.deleteSubscription(row);
   }
 }

@@ -126,6 +126,15 @@ export const brokenAgreements: readonly BrokenStore[] = [
     noticed: ['agreement: a carrier waits'],
   },
   {
+    breaks: 'an end cancels children whatever others hold',
+    Store: class extends MemoryStore {
+      protected override isCancelHeld() {
+        return false;
+      }
+    },
+    noticed: ['agreement: of an end'],
+  },
+  {
     breaks: 'a message is busy before its run is looked for',
     Store: class extends MemoryStore {
       protected override send(...[message, at, pending]: Sent) {

@@ -2,7 +2,9 @@
 // two stores, and decided by the words of the port.
 import assert from 'node:assert/strict';
 import type { StartAnswer } from '../store.js';
-import { carried, child, emitted, event, inboxOf, sent, signal, terminated, waitFor } from './mail-scene.js';
+import {
+  carried, child, emitted, event, inboxOf, sent, signal, terminated, tied, waitFor,
+} from './mail-scene.js';
 import { ends, ending, entry, longMs, newRun, only, promise, served, sleep, write } from './scene.js';
 import type { StoreCase } from './store-world.js';
 import { detailOf, foundBy, told } from './verb-scene.js';
@@ -133,6 +135,18 @@ const ofStrangers: readonly StoreCase[] = [
     }, 'commit');
     assert.deepEqual(await carried(scene), []);
     await scene.claimOne('a');
+  }),
+  promise('agreement: of an end, a child is left alone whose cancel a transaction holds', async (scene) => {
+    const parent = await scene.claimed('p');
+    await tied(scene, ['c', 'd'].map((id) => child(parent, id, { parentClose: 'cancel', watch: false })));
+    await told(scene.store.terminateRuns(['p'], terminated), { kind: 'done' });
+    const cancel = signal('c', 'cancel', { kind: 'cancel', name: 'cancel' });
+    await scene.world.within(async (transaction) => {
+      assert.deepEqual(kinds(await transaction.sendMessages([cancel])), ['sent']);
+      assert.deepEqual(await carried(scene), ['d']);
+      assert.deepEqual(await carried(scene), []);
+    }, 'rollback');
+    assert.deepEqual(await carried(scene), ['c']);
   }),
   promise('agreement: a message to a run that a transaction starts meets no run outside', async (scene) => {
     await scene.world.within(async (transaction) => {

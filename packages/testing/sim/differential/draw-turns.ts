@@ -8,11 +8,15 @@ import { hours, leaseOf } from './op.js';
 export const commit: Draw = async (drawing) => {
   const owners = drawing.owners(drawing.chance.pick([1, 1, 1, 2, 3]));
   if (owners.length === 0) return null;
-  const writes: unknown[] = [];
+  const writes: object[] = [];
   for (const owner of owners) writes.push(await write(drawing, owner));
-  const op = drawing.op('commit', writes);
-  drawing.sent.push(op);
-  return op;
+  // Whoever sends it again does so under the lease of the first sending.
+  drawing.sent.push(drawing.op('commit', writes.map((item, at) => {
+    const { id = '', lease } = owners[at] ?? {};
+    const nth = (drawing.model.leases.get(id)?.length ?? 0) - 1 - (lease?.back ?? 0);
+    return { ...item, lease: { ...lease, nth } };
+  })));
+  return drawing.op('commit', writes);
 };
 
 /** The same again: the answer was lost. */
@@ -40,7 +44,7 @@ export const fence: Draw = (drawing) => {
   return owner === undefined ? null : drawing.op('tx.fence', owner.lease);
 };
 
-async function write(drawing: Drawing, owner: Owner): Promise<unknown> {
+async function write(drawing: Drawing, owner: Owner): Promise<object> {
   const { chance } = drawing;
   const detail = drawing.details.find(({ id }) => id === owner.id);
   const inbox = await drawing.inbox(owner.id);

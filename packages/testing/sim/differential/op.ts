@@ -7,10 +7,11 @@ export type Session = 'a' | 'b';
 /** Both of them. */
 export const sessions: readonly Session[] = ['a', 'b'];
 
-/** The lease of a run that was handed out last, or so many before it. */
+/** The lease of a run that was handed out last, or so many before it; with `nth` by its number from 0 up. */
 export interface LeaseRef {
   readonly $lease: string;
   readonly back: number;
+  readonly nth?: number | undefined;
 }
 
 /** An instant of the caller's: so many hours from half an hour before the schedule, in this unit. */

@@ -8,7 +8,7 @@ import {
   partOf, type CarryAnswer, type CheckAnswer, type ClaimRequest, type Lease, type RecordedEntry, type Store,
 } from '@perdure/core/engine';
 import { canonical } from './canonical.js';
-import { observe, type Op, type RecordRef, type Session } from './op.js';
+import { observe, type LeaseRef, type Op, type RecordRef, type Session } from './op.js';
 import { looks, runIds } from './looks.js';
 import { comparable, isAmbiguous, mayAsk } from './rules.js';
 import { isRefusal, type Side } from './side.js';
@@ -188,7 +188,8 @@ export class Player implements Standing {
   async #filled(value: unknown): Promise<unknown> {
     if (typeof value !== 'object' || value === null || value instanceof Date) return value;
     if ('$lease' in value && 'back' in value) {
-      return this.leases.get(String(value.$lease))?.at(-1 - Number(value.back)) ?? null;
+      const { $lease: run, back, nth = -1 - back } = value as LeaseRef;
+      return this.leases.get(run)?.at(nth) ?? null;
     }
     if ('$hours' in value && 'unit' in value) {
       return this.clock.callers(Number(value.$hours)) / (value.unit === 'ms' ? 1_000 : 1);
