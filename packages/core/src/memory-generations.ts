@@ -36,7 +36,8 @@ export class MemoryGenerations extends MemoryStarts {
     row.version = null;
     row.firstClaimedAt = null;
     row.dueAt = now;
-    row.tied ||= this.isTiedToAny(run.id);
+    // Who watches it is known of its row.
+    row.tied ||= this.hasChildren(run.id);
   }
 
   /** Of the generations of a run the last one can be looked at. */
@@ -68,7 +69,11 @@ export class MemoryGenerations extends MemoryStarts {
 
   /** Whether a run has children of any generation, or is watched: they are to hear of its end. */
   protected isTiedToAny(id: string): boolean {
-    const { tiesOf, tiesTo } = this.tables.mail;
-    return (tiesOf.get(id)?.size ?? 0) > 0 || [...tiesTo.get(id) ?? []].some(({ watch }) => watch);
+    return this.hasChildren(id) || [...this.tables.mail.tiesTo.get(id) ?? []].some(({ watch }) => watch);
+  }
+
+  /** Whether a run has children, or watches runs, in any generation. */
+  protected hasChildren(id: string): boolean {
+    return (this.tables.mail.tiesOf.get(id)?.size ?? 0) > 0;
   }
 }

@@ -8,6 +8,8 @@
 import type { Encoded } from './codec.js';
 import { systemEnv, type Env } from './env.js';
 import { DatabaseUnavailableError, InvariantError } from './errors.js';
+import { cancelId } from './mail.js';
+import { messageKey } from './memory-mail-tables.js';
 import { MemoryTables, type NewRows, type ReadyRow, type RunRow, type Uncommitted } from './memory-tables.js';
 import { micros } from './micros.js';
 import { nothing, type Instant, type NewRun, type StartAnswer } from './store.js';
@@ -185,6 +187,9 @@ export class MemoryStarts {
     if (pending === null) {
       this.enter(rows);
     } else {
+      // A cancel that the same transaction sent to the generation that has ended is forgotten with it.
+      const cancel = messageKey({ runId: run.id, id: cancelId });
+      if (pending.messages.delete(cancel)) this.tables.mail.heldMessages.delete(cancel);
       pending.runs.set(run.id, rows);
       this.tables.held.add(run.id);
     }

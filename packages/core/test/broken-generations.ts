@@ -198,6 +198,10 @@ const brokenContinuations: readonly BrokenStore[] = [
       protected override isTiedToAny() {
         return false;
       }
+
+      protected override hasChildren() {
+        return false;
+      }
     },
     noticed: ['continue: children are closed', 'resume: who waits', 'revive: of a parked run'],
   },

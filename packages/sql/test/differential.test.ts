@@ -26,10 +26,10 @@ async function differs(model: typeof MemoryStore, mostPlays: number): Promise<st
 }
 
 describe('the memory store beside PostgreSQL', () => {
-  test.each([
-    ['seeds that are always the same', seedsFrom(0, 30)],
-    ['fresh seeds', seedsFrom(Math.floor(Math.random() * 1e9), 10)],
-  ])('%s', async (_which, seeds) => {
+  // Always the same ones, and those that found the last differences: a suite that changes with nobody's doing
+  // is no help to who is told of it. Fresh seeds are those of the command.
+  test('they answer alike', async () => {
+    const seeds = [...seedsFrom(0, 40), 774, 1_242, 40_762, 60_431, 61_183];
     const { found, compared } = await differential([memorySide(), real], seeds);
     expect(found.map(({ text }) => text).join('\n')).toBe('');
     expect(compared.get('commit')).toBeGreaterThan(0);
