@@ -189,7 +189,9 @@ export class MemoryStarts {
     } else {
       // A cancel that the same transaction sent to the generation that has ended is forgotten with it.
       const cancel = messageKey({ runId: run.id, id: cancelId });
-      if (pending.messages.delete(cancel)) this.tables.mail.heldMessages.delete(cancel);
+      if (existing !== undefined && pending.messages.delete(cancel)) {
+        this.tables.mail.heldMessages.delete(cancel);
+      }
       pending.runs.set(run.id, rows);
       this.tables.held.add(run.id);
     }
